@@ -81,6 +81,8 @@ def _settings(folder: Path, port: int, advertised_port: int) -> dict[str, str]:
         "advertised.listeners": f"CLIENT://127.0.0.1:{advertised_port},OWN://127.0.0.1:{own}",
         "log.dirs": str(folder / "data"),
         "auto.create.topics.enable": "false",
+        "broker.session.timeout.ms": "2000",
+        "broker.heartbeat.interval.ms": "500",
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
         "default.replication.factor": "1",

@@ -1,0 +1,157 @@
+"""What Bellwether asks for, and how it says so: actions, candidates' outcomes, decisions and their wire form."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from uuid import UUID, uuid5
+
+import msgspec
+from msgspec import Struct
+
+from streams import topics
+from streams.events import Cause, Channel
+
+NAMESPACE = UUID("6f0d9e0c-52a4-5a0e-9d3b-0f3f6f6b1c55")  # of our decision ids; fixed for ever
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Outcome = Literal["sent", "held", "shadow", "suppressed", "failed"]
+OUTCOMES: tuple[Outcome, ...] = ("sent", "held", "shadow", "suppressed", "failed")
+Priority = Literal["urgent", "normal"]
+
+
+class Action(Struct, frozen=True):
+    """Something another system can be asked to do.
+
+    Attributes:
+        topic: where it is published when it is sent.
+        channels: ways to carry it out with the customer, in no order; empty: it doesn't contact the customer.
+        is_offer: selling; obeys consent, pauses, open fraud checks and contact limits. Service and fraud don't.
+    """
+
+    topic: str
+    channels: tuple[Channel, ...] = ()
+    is_offer: bool = True
+
+
+_FRAUD = Action(topics.FRAUD_CHECK_ACTIONS.name, is_offer=False)
+_SERVICE = Action(topics.RETENTION_ACTIONS.name, is_offer=False)
+_MESSAGE = Action(topics.RETENTION_ACTIONS.name, channels=("email", "push", "sms", "post", "phone", "branch"))
+_CALL = Action(topics.RETENTION_ACTIONS.name, channels=("phone", "branch"))
+
+ACTIONS: dict[str, Action] = {
+    "verify_with_cardholder": _FRAUD,
+    "reissue_card": _FRAUD,
+    "clear": _FRAUD,
+    "escalate": _FRAUD,
+    "loan_offer": _MESSAGE,
+    "adviser_call": _CALL,
+    "relationship_call": _CALL,
+    "acknowledge": _MESSAGE,
+    "explain_and_offer": _MESSAGE,
+    "right_size": _MESSAGE,
+    "invite_back": _MESSAGE,
+    "new_model_offer": _MESSAGE,
+    "refill_reminder": _MESSAGE,
+    "cash_back_offer": _MESSAGE,
+    "balance_transfer_offer": _MESSAGE,
+    "improvement_news": _MESSAGE,
+    "why_survey": _MESSAGE,
+    "activation_offer": _MESSAGE,
+    "renewal_offer": _MESSAGE,
+    "still_wanted_check": _SERVICE,
+    "payment_confirmation": _SERVICE,
+    "win_back_offer": _MESSAGE,
+    "follow_up_call": _CALL,
+    "escalate_complaint": _SERVICE,
+    "care_call": _CALL,
+    "getting_started_help": _MESSAGE,
+    "re_engage": _MESSAGE,
+}
+
+
+class Measure(Struct, frozen=True):
+    """A value that was looked at and the threshold it was held against, in the unit that its name ends with."""
+
+    value: int | float | str
+    threshold: int | float | str | None = None
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """One candidate's outcome: what to do, or why nothing is done.
+
+    Attributes:
+        id: deterministic; the same journal gives the same id.
+        candidate: id of the candidate; equals `id` except while it is only held.
+        outcome: sent, held, shadow (would have been sent), suppressed, or failed (the trigger broke).
+        reason: why it was not sent, or the error's kind.
+        subject: the card, account or product that it is about.
+        measured: values against thresholds.
+        causes: the journal entries behind it, oldest first.
+        because: the same in words.
+        risk: 0 to 1; value_minor: the customer's value a year; rank_minor: their product, minor units at risk.
+        event_at_ms: when what caused it happened; decided_at_ms: journal time of the decision (no wall clock).
+        held_until_ms: when a held candidate is looked at again at the latest.
+    """
+
+    id: str
+    candidate: str
+    trigger: str
+    action: str
+    customer: str
+    outcome: Outcome
+    reason: str | None = None
+    priority: Priority = "normal"
+    subject: dict[str, str] = {}
+    because: str = ""
+    measured: dict[str, Measure] = {}
+    causes: tuple[Cause, ...] = ()
+    risk: float | None = None
+    value_minor: int | None = None
+    rank_minor: int | None = None
+    offer: str | None = None
+    channel: Channel | None = None
+    config_version: str
+    event_at_ms: int
+    decided_at_ms: int
+    expires_at_ms: int | None = None
+    held_until_ms: int | None = None
+    traceparent: str | None = None
+
+
+encode_decision = msgspec.json.Encoder().encode
+decode_decision = msgspec.json.Decoder(Decision).decode
+
+
+def candidate_id(trigger: str, customer: str, action: str, causes: tuple[Cause, ...]) -> str:
+    """The id of a candidate: of its causes' event ids, not of their positions, so that it survives re-keying."""
+    return str(uuid5(NAMESPACE, "\x1f".join((trigger, customer, action, *(cause.event for cause in causes)))))
+
+
+def held_id(candidate: str, reason: str, held_until_ms: int) -> str:
+    """The id of the interim decision to hold a candidate."""
+    return str(uuid5(NAMESPACE, f"{candidate}\x1fheld\x1f{reason}\x1f{held_until_ms}"))
+
+
+def destinations(decision: Decision) -> tuple[str, ...]:
+    """The topics that a decision is published to: all go to `decisions`, sent ones to their action's topic too."""
+    if decision.outcome == "sent":
+        return (ACTIONS[decision.action].topic, topics.DECISIONS.name)
+    return (topics.DECISIONS.name,)
+
+
+def headers(decision: Decision, family: str) -> list[tuple[str, bytes]]:
+    """CloudEvents headers (binary mode) in a fixed order; `family` is the trigger's: fraud or retention."""
+    pairs = [
+        ("ce_specversion", "1.0"),
+        ("content-type", "application/json"),
+        ("ce_id", decision.id),
+        ("ce_type", f"bellwether.{family}.{decision.action}.v1"),
+        ("ce_source", f"/bellwether/triggers/{decision.trigger}"),
+        ("ce_time", _rfc3339(decision.decided_at_ms)),
+    ]
+    if decision.traceparent:
+        pairs.append(("traceparent", decision.traceparent))
+    return [(name, value.encode()) for name, value in pairs]
+
+
+def _rfc3339(at_ms: int) -> str:
+    """An instant in UTC as RFC 3339 with milliseconds."""
+    return (_EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")

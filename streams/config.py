@@ -1,0 +1,123 @@
+"""The rules of the game as data: each trigger's mode and parameters, and the policy of the arbiter and the engine.
+
+A config is strict: an unknown key is refused. Its version is a digest of its content with all defaults filled in, so
+the same rules have the same name everywhere and a later default can't rewrite the past.
+"""
+
+import hashlib
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from streams.trigger import Trigger, load
+
+Mode = Literal["off", "shadow", "live"]
+MODES: tuple[Mode, ...] = ("off", "shadow", "live")
+VERSION_LENGTH = 12
+
+
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits that hold across triggers."""
+
+    cool_down: Annotated[timedelta, Meta(description="least time between two offers to one customer")] = timedelta(
+        days=14
+    )
+    fraud_check_open_max: Annotated[
+        timedelta, Meta(description="how long an unanswered fraud check holds offers back")
+    ] = timedelta(days=7)
+    offers_pause_after_fraud: Annotated[timedelta, Meta(description="how long offers rest after a confirmed fraud")] = (
+        timedelta(days=30)
+    )
+    held_max: Annotated[timedelta, Meta(description="how long a held offer may wait before it is dropped")] = timedelta(
+        days=30
+    )
+    held_kept_max: Annotated[int, Meta(ge=1, le=64, description="held offers remembered for a customer")] = 8
+    contacts_kept_max: Annotated[int, Meta(ge=1, le=256, description="contacts remembered for a customer")] = 16
+    fraud_checks_kept_max: Annotated[int, Meta(ge=1, le=64, description="fraud checks remembered for a customer")] = 8
+    event_ids_kept_max: Annotated[
+        int, Meta(ge=0, le=1024, description="latest events of a customer that a repeat is recognised among")
+    ] = 16
+    due_per_tick_max: Annotated[
+        int, Meta(ge=1, le=100_000, description="customers of a partition whose due times one tick fires at most")
+    ] = 1000
+
+
+class TriggerSettings(Struct, frozen=True):
+    """How one trigger runs."""
+
+    mode: Mode
+    parameters: Struct
+
+
+class Config(Struct, frozen=True):
+    """One complete set of rules; `triggers` holds every known trigger, by name."""
+
+    version: str
+    policy: Policy
+    triggers: dict[str, TriggerSettings]
+
+
+def build(document: dict[str, Any]) -> Config:
+    """Check a document `{"policy": {...}, "triggers": {name: {"mode": ..., parameters}}}` and name its version.
+
+    A trigger that the document doesn't name is off.
+
+    Raises:
+        msgspec.ValidationError: says what was expected and at which path (`$.triggers.card_testing.window`).
+    """
+    unknown = sorted(set(document) - {"policy", "triggers"})
+    if unknown:
+        raise msgspec.ValidationError(f"Object contains unknown field `{unknown[0]}` - at `$`")
+    policy = _convert(document.get("policy") or {}, Policy, "$.policy")
+    named = _convert(document.get("triggers") or {}, dict[str, dict[str, Any]], "$.triggers")
+    strangers = sorted(set(named) - set(load()))
+    if strangers:
+        raise msgspec.ValidationError(f"Object contains unknown field `{strangers[0]}` - at `$.triggers`")
+    triggers = {name: _settings(one, named.get(name, {"mode": "off"})) for name, one in load().items()}
+    return Config(_version(policy, triggers), policy, triggers)
+
+
+def encode(config: Config) -> bytes:
+    """The config as JSON with sorted keys, defaults filled in, without what is off: as it stands in the journal."""
+    return _content(config.policy, config.triggers)
+
+
+def decode(content: bytes, version: str) -> Config:
+    """A config from the journal, under the version that it has there.
+
+    Raises:
+        msgspec.ValidationError: the content doesn't fit this release.
+    """
+    built = build(msgspec.json.decode(content))
+    return Config(version, built.policy, built.triggers)
+
+
+def _settings(one: Trigger, document: dict[str, Any]) -> TriggerSettings:
+    path = f"$.triggers.{one.name}"
+    parameters = dict(document)
+    mode = _convert(parameters.pop("mode", "off"), Mode, f"{path}.mode")
+    return TriggerSettings(mode, _convert(parameters, one.config, path))
+
+
+def _convert(value: Any, shape: Any, path: str) -> Any:
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        problem, _, inner = str(error).partition(" - at `$")
+        raise msgspec.ValidationError(f"{problem} - at `{path}{inner.rstrip('`')}`") from None
+
+
+def _content(policy: Policy, triggers: dict[str, TriggerSettings]) -> bytes:
+    """What is off is left out, so that a trigger added by a later release doesn't rename an old config."""
+    rules = {
+        name: {"mode": one.mode, **msgspec.to_builtins(one.parameters)}
+        for name, one in triggers.items()
+        if one.mode != "off"
+    }
+    return msgspec.json.encode({"policy": policy, "triggers": rules}, order="sorted")
+
+
+def _version(policy: Policy, triggers: dict[str, TriggerSettings]) -> str:
+    return hashlib.sha256(_content(policy, triggers)).hexdigest()[:VERSION_LENGTH]

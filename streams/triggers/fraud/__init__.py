@@ -1,0 +1,1 @@
+"""Triggers that guard the card: could this be fraud?"""

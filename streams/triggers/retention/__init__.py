@@ -1,0 +1,1 @@
+"""Triggers that keep the customer: are we about to lose this one?"""
