@@ -4,7 +4,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # ships no types
@@ -13,6 +14,7 @@ from msgspec import Struct
 from agents.stack.errors import StackError
 
 STOP_SECONDS_MAX = 20.0
+CLOCK_SHIFT_SECONDS_MAX = 5.0  # the system tells start times by its clock, which may be set meanwhile
 LOG_LINES_QUOTED = 12
 
 
@@ -27,35 +29,35 @@ class Process(Struct, frozen=True):
 
     def is_running(self) -> bool:
         """True while it is this very process; a zombie has ended."""
-        found = self._find()
-        return found is not None and found.status() != psutil.STATUS_ZOMBIE
+        try:
+            found = psutil.Process(self.pid)
+            same = abs(found.create_time() - self.started_at_seconds) < CLOCK_SHIFT_SECONDS_MAX
+            return same and bool(found.status() != psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return False
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would. Returns when it has ended."""
+        """SIGKILL: no chance to tidy up. Returns when it has ended."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
         """SIGTERM; SIGKILL when it takes longer than `STOP_SECONDS_MAX`. Returns when it has ended."""
-        try:
-            self._end(signal.SIGTERM)
-        except psutil.TimeoutExpired:
+        if not self._end(signal.SIGTERM):
             self._end(signal.SIGKILL)
 
-    def _end(self, number: signal.Signals) -> None:
-        found = self._find()
-        if found is not None:
-            found.send_signal(number)
-            found.wait(STOP_SECONDS_MAX)
-
-    def _find(self) -> psutil.Process | None:
-        try:
-            found = psutil.Process(self.pid)
-            return found if found.create_time() == self.started_at_seconds else None
-        except psutil.NoSuchProcess:
-            return None
+    def _end(self, number: signal.Signals) -> bool:
+        """Signals the process if it is still the one we started, and waits; False when it is still there."""
+        deadline = time.monotonic() + STOP_SECONDS_MAX
+        if self.is_running():
+            os.kill(self.pid, number)
+        while self.is_running() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with suppress(ChildProcessError):  # it may be another process's child
+            os.waitpid(self.pid, os.WNOHANG)
+        return not self.is_running()
 
 
-def start(command: list[str], log: Path, environment: Mapping[str, str] | None = None) -> Process:
+def start(command: list[str], log: Path) -> Process:
     """Starts `command` in a session of its own: it outlives us, and a Ctrl-C is not for it.
 
     posix_spawn rather than Popen, whose objects complain when they are dropped while the child runs.
@@ -64,7 +66,7 @@ def start(command: list[str], log: Path, environment: Mapping[str, str] | None =
         pid = os.posix_spawn(
             command[0],
             command,
-            environment or os.environ,
+            os.environ,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, output.fileno(), 1),
@@ -76,19 +78,30 @@ def start(command: list[str], log: Path, environment: Mapping[str, str] | None =
 
 
 def wait_until_ready(name: str, process: Process, log: Path, ready: Callable[[], bool], seconds_max: float) -> None:
-    """Asks `ready` until it says yes.
+    """Asks `ready` until it says yes; whatever stops the waiting, an interrupt too, ends the process.
 
     Raises:
-        StackError: the process ended, or took longer than `seconds_max` (it is then stopped). Quotes its log.
+        StackError: the process ended, or took longer than `seconds_max`. Quotes its log.
     """
+    try:
+        failure = _wait(process, ready, seconds_max)
+    except BaseException:
+        process.stop()
+        raise
+    if failure:
+        process.stop()
+        raise StackError(f"{name} {failure}. The end of its log:\n{_tail(log)}")
+
+
+def _wait(process: Process, ready: Callable[[], bool], seconds_max: float) -> str | None:
     deadline = time.monotonic() + seconds_max
     while not ready():
         if not process.is_running():
-            raise StackError(f"{name} ended while it started. The end of its log, {log}:\n{_tail(log)}")
+            return "ended while it started"
         if time.monotonic() > deadline:
-            process.stop()
-            raise StackError(f"{name} gave no answer for {seconds_max:.0f} s. The end of its log, {log}:\n{_tail(log)}")
+            return f"gave no answer for {seconds_max:.0f} s"
         time.sleep(0.05)
+    return None
 
 
 def _tail(log: Path) -> str:

@@ -12,11 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from agents.stack import kafka, redis_server
-from agents.stack.errors import StackError
 from agents.stack.process import Process, free_port, require_free
-
-KAFKA_PORT = 9092
-REDIS_PORT = 6379
 
 
 class Part(Struct, frozen=True):
@@ -76,7 +72,7 @@ class Stack(Struct, kw_only=True):
         if part.port is not None and not part.is_running():
             process = kafka.launch(self.folder / "kafka", part.port)
             self.kafka_part = msgspec.structs.replace(part, process=process)
-            self._save()
+            self.save()
 
     def start_redis(self) -> None:
         """Starts our Redis again on its own port, unless it runs.
@@ -88,7 +84,7 @@ class Stack(Struct, kw_only=True):
         if part.port is not None and not part.is_running():
             process = redis_server.launch(self.folder / "redis", part.port, self.redis_arguments)
             self.redis_part = msgspec.structs.replace(part, process=process)
-            self._save()
+            self.save()
 
     def kill_kafka(self) -> None:
         """SIGKILL for our broker; its log stays for `start_kafka`."""
@@ -114,8 +110,8 @@ class Stack(Struct, kw_only=True):
         else:
             _state_file(self.folder).unlink(missing_ok=True)
 
-    def _save(self) -> None:
-        """Written beside and moved, so that a reader never sees half a file."""
+    def save(self) -> None:
+        """Writes the state, beside and then moved: a reader never sees half a file."""
         state = _state_file(self.folder)
         draft = state.with_suffix(".draft")
         draft.write_bytes(msgspec.json.format(msgspec.json.encode(self, enc_hook=str)))
@@ -140,7 +136,7 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "bellwether" / "stack"
 
 
-def up(
+def up(  # noqa: PLR0913 -- each is one thing that a caller sets, by name
     folder: Path | None = None,
     *,
     kafka_port: int | None = None,
@@ -164,13 +160,20 @@ def up(
     Raises:
         StackError: a port is taken, a jar is missing or altered, or a server doesn't start. Nothing is left running.
     """
-    temporary = folder is None
-    place = Path(tempfile.mkdtemp(prefix="bellwether-")) if folder is None else folder.absolute()
-    stack = Stack.load(place) or Stack(
-        folder=place,
-        temporary=temporary,
-        kafka_part=_place("kafka", "{}", kafka_port, kafka_advertised_port),
-        redis_part=_place("redis", "redis://{}/0", redis_port, None),
+    known = Stack.load(folder) if folder else None
+    if known and known.is_running():
+        return known
+    if known:
+        known.down()  # what is left of it; its data stay
+    parts = (
+        _place("kafka", "{}", kafka_port, kafka_advertised_port),
+        _place("redis", "redis://{}/0", redis_port, None),
+    )
+    stack = Stack(
+        folder=folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="bellwether-")),
+        temporary=folder is None,
+        kafka_part=parts[0],
+        redis_part=parts[1],
         redis_arguments=list(redis_arguments),
     )
     try:
@@ -194,12 +197,11 @@ def _place(name: str, form: str, port: int | None, advertised_port: int | None) 
 def _start(stack: Stack, advertised_port: int | None, properties: Mapping[str, str]) -> None:
     """Redis first: it is there at once, and a failure of it is cheap."""
     stack.folder.mkdir(parents=True, exist_ok=True)
+    stack.save()
     stack.start_redis()
-    part = stack.kafka_part
-    if part.port is not None and not part.is_running():
-        kafka.configure(stack.folder / "kafka", part.port, advertised_port, properties)
+    if stack.kafka_part.port is not None:
+        kafka.configure(stack.folder / "kafka", stack.kafka_part.port, advertised_port, properties)
         stack.start_kafka()
-    stack._save()
 
 
 def status(folder: Path) -> Stack | None:
