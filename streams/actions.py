@@ -80,6 +80,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     Attributes:
         id: deterministic; the same journal gives the same id.
         candidate: id of the candidate; equals `id` except while it is only held.
+        family: fraud or retention; engine, if the engine itself failed.
         outcome: sent, held, shadow (would have been sent), suppressed, or failed (the trigger broke).
         reason: why it was not sent, or the error's kind.
         subject: the card, account or product that it is about.
@@ -94,6 +95,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     id: str
     candidate: str
     trigger: str
+    family: str
     action: str
     customer: str
     outcome: Outcome
@@ -137,13 +139,13 @@ def destinations(decision: Decision) -> tuple[str, ...]:
     return (topics.DECISIONS.name,)
 
 
-def headers(decision: Decision, family: str) -> list[tuple[str, bytes]]:
-    """CloudEvents headers (binary mode) in a fixed order; `family` is the trigger's: fraud or retention."""
+def headers(decision: Decision) -> list[tuple[str, bytes]]:
+    """CloudEvents headers (binary mode) in a fixed order."""
     pairs = [
         ("ce_specversion", "1.0"),
         ("content-type", "application/json"),
         ("ce_id", decision.id),
-        ("ce_type", f"bellwether.{family}.{decision.action}.v1"),
+        ("ce_type", f"bellwether.{decision.family}.{decision.action}.v1"),
         ("ce_source", f"/bellwether/triggers/{decision.trigger}"),
         ("ce_time", _rfc3339(decision.decided_at_ms)),
     ]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -143,7 +143,7 @@ def _modules(package: str) -> Iterator[ModuleType]:
 
 
 def _in_module(module: ModuleType) -> Trigger:
-    found: list[Any] = [value for value in vars(module).values() if isinstance(value, Trigger)]
+    found = [value for value in vars(module).values() if isinstance(value, Trigger)]
     if len(found) != 1:
         raise TypeError(f"{module.__name__} must hold exactly one trigger, it holds {len(found)}")
     return found[0]

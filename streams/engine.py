@@ -1,0 +1,81 @@
+"""One entry, one customer: `(state, entry, rules) -> (state, decisions)`, a pure function over bytes.
+
+The record is decoded afresh for each entry, so a failure leaves the old one as it was, and a restart between any two
+entries changes nothing.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from streams import state
+from streams.actions import Decision
+from streams.events import Event
+from streams.facts import remember_event
+from streams.journal import Tick
+from streams.rules import Rules
+from streams.state import Customer
+from streams.turn import Circumstances, Turn
+
+
+class Outcomes(Struct):
+    """What an entry did to a customer: the new blob, its earliest due time, and the decisions in order."""
+
+    blob: bytes | None
+    due_ms: int | None
+    decisions: list[Decision]
+    repeated: bool = False
+
+
+def on_event(blob: bytes | None, event: Event, clock_ms: int, rules: Rules, traceparent: str | None) -> Outcomes:
+    """A customer's event. `clock_ms` is the partition's last tick; `event.position` is set.
+
+    An event whose id is among the customer's latest is a repeat: nothing changes.
+    """
+    customer = state.decode(blob) if blob else Customer()
+    if not state.note_event(customer, event.id, rules.policy.event_ids_kept_max):
+        return Outcomes(blob, customer.due_ms, [], repeated=True)
+    now_ms = max(clock_ms, event.at_ms)
+    turn = Turn(customer, rules, Circumstances(event.customer, now_ms, event.position, traceparent))
+
+    def happen() -> None:
+        remember_event(customer.facts, event, rules.policy)
+        turn.hear(event)
+        turn.review_held()
+
+    return _attempt(turn, happen, blob)
+
+
+def on_due(blob: bytes, name: str, tick: Tick, position: int, rules: Rules) -> Outcomes:
+    """A tick has passed the customer's due time. `name` is the customer's, `position` the tick's journal offset."""
+    customer = state.decode(blob)
+    turn = Turn(customer, rules, Circumstances(name, tick.at_ms, position, None))
+
+    def happen() -> None:
+        for waiting in [one for one, due_ms in customer.due.items() if due_ms <= tick.at_ms]:
+            del customer.due[waiting]  # a trigger that doesn't move on must not fire at every tick
+            if listener := rules.listeners.get(waiting):
+                turn.run(listener, tick)
+        turn.review_held()
+
+    return _attempt(turn, happen, _without_due(blob))
+
+
+def _attempt(turn: Turn, happen: Callable[[], None], fallback: bytes | None) -> Outcomes:
+    """Let it happen and encode what came of it; after a failure the `fallback` stays and the failure is told."""
+    try:
+        happen()
+        customer = turn.close()
+        return Outcomes(state.encode(customer), customer.due_ms, turn.decisions)
+    except MemoryError:
+        raise  # the machine's trouble, not the entry's: another machine would decide
+    except Exception as error:  # noqa: BLE001 - whatever it is, the entry failed and the partition goes on
+        due_ms = state.decode_header(fallback).due_ms if fallback else None
+        return Outcomes(fallback, due_ms, [turn.failure("engine", "engine", error)])
+
+
+def _without_due(blob: bytes) -> bytes:
+    """The old record without due times: what failed at one tick must not fail again at every tick."""
+    customer = state.decode(blob)
+    customer.due, customer.due_ms = {}, None
+    return state.encode(customer)

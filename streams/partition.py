@@ -1,0 +1,179 @@
+"""All that is decided of one journal partition: its customers, its clock, its rules, its due times.
+
+`compute` takes entries in journal order and says what changes; `adopt` makes it so, once it is safely on the log.
+Between the two nothing else may be computed; a computed batch that is not adopted voids this object (due times have
+been taken off the heap): build a new one from the table.
+
+The same object serves the live worker, the replay and the tests: same entries, same decisions, byte for byte.
+"""
+
+import heapq
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct, field
+
+from streams import config, engine, state
+from streams.actions import Decision
+from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Tick, kind_of
+from streams.rules import Rules, compile_rules
+
+PARTITION_KEY = b"\x00partition"  # no customer's: an identifier begins with a printable character
+CONFIG_KEY = b"\x00config"
+RESERVED_KEYS = (PARTITION_KEY, CONFIG_KEY)
+
+
+class JournalRecord(NamedTuple):
+    """An entry at its offset in the journal partition."""
+
+    offset: int
+    entry: Entry
+
+
+class PartitionRecord(Struct, array_like=True):
+    """What the table keeps of the partition itself: the last applied journal offset and the last tick."""
+
+    position: int = -1
+    clock_ms: int = -1
+
+
+class Batch(Struct):
+    """What some entries change.
+
+    Attributes:
+        changes: new blob per key, reserved keys included; None deletes.
+        decisions: in order.
+        counts: entries by kind.
+        repeated: events that a customer had seen before.
+        newest_event_at_ms: the latest event time among the entries, -1 without an event.
+    """
+
+    changes: dict[bytes, bytes | None] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    repeated: int = 0
+    newest_event_at_ms: int = -1
+
+
+class Partition:
+    """One partition's state. `table` holds its blobs by key and is changed by `adopt` alone."""
+
+    def __init__(self, table: dict[bytes, bytes]) -> None:
+        self.table = table
+        record = msgspec.msgpack.decode(table.get(PARTITION_KEY, b"\x90"), type=PartitionRecord)
+        self.position = record.position
+        self.clock_ms = record.clock_ms
+        self.rules = _rules(table.get(CONFIG_KEY))
+        self._scheduled: dict[bytes, int] = {}
+        self._heap: list[tuple[int, bytes]] = []
+        for key, blob in table.items():
+            if key not in RESERVED_KEYS:
+                self._schedule(key, state.decode_header(blob).due_ms)
+        self._batch = Batch()
+
+    def compute(self, records: Iterable[JournalRecord]) -> Batch:
+        """What these entries change. Entries at or below the applied position are passed over."""
+        batch = self._batch = Batch()
+        for offset, entry in records:
+            if offset <= self.position:
+                continue
+            self.position = offset
+            kind = kind_of(entry)
+            batch.counts[kind] = batch.counts.get(kind, 0) + 1
+            self._apply(offset, entry)
+        if batch.counts:
+            batch.changes[PARTITION_KEY] = msgspec.msgpack.encode(PartitionRecord(self.position, self.clock_ms))
+        return batch
+
+    def adopt(self, batch: Batch) -> None:
+        """Make a computed batch's changes the state."""
+        for key, blob in batch.changes.items():
+            if blob is None:
+                self.table.pop(key, None)
+            else:
+                self.table[key] = blob
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a due time has passed that the last tick didn't reach: it fires a bounded number."""
+        return bool(self._heap) and self._heap[0][0] <= self.clock_ms
+
+    def customers(self) -> Iterable[bytes]:
+        """The keys of all customers, in no order."""
+        return (key for key in self.table if key not in RESERVED_KEYS)
+
+    def _apply(self, offset: int, entry: Entry) -> None:
+        if isinstance(entry, EventEntry):
+            self._on_event(offset, entry)
+        elif isinstance(entry, Tick):
+            self._on_tick(offset, entry)
+        elif isinstance(entry, ConfigVersion):
+            self._on_config(entry)
+        elif isinstance(entry, Forget):
+            self._batch.changes[entry.customer.encode()] = None
+
+    def _on_event(self, offset: int, entry: EventEntry) -> None:
+        event, batch = entry.event, self._batch
+        event.position = offset
+        batch.newest_event_at_ms = max(batch.newest_event_at_ms, event.at_ms)
+        key = event.customer.encode()
+        outcomes = engine.on_event(self._blob(key), event, self.clock_ms, self.rules, entry.traceparent)
+        if outcomes.repeated:
+            batch.repeated += 1
+        else:
+            self._take(key, outcomes)
+
+    def _on_tick(self, offset: int, tick: Tick) -> None:
+        """Fire what is due, a bounded number of customers; the rest is left to the next tick."""
+        if tick.at_ms <= self.clock_ms:
+            return
+        self.clock_ms = tick.at_ms
+        left = self.rules.policy.due_per_tick_max
+        while left and self.overdue:
+            key = self._next_due()
+            blob = self._blob(key)
+            if blob is None:
+                continue
+            due_ms = state.decode_header(blob).due_ms
+            if due_ms is None or due_ms > tick.at_ms:
+                self._schedule(key, due_ms)
+                continue
+            left -= 1
+            self._take(key, engine.on_due(blob, key.decode(), tick, offset, self.rules))
+
+    def _on_config(self, entry: ConfigVersion) -> None:
+        content = msgspec.msgpack.encode(entry)
+        if entry.version != self.rules.version:
+            self.rules = _rules(content)
+            self._batch.changes[CONFIG_KEY] = content
+
+    def _take(self, key: bytes, outcomes: engine.Outcomes) -> None:
+        if outcomes.blob is not None:
+            self._batch.changes[key] = outcomes.blob
+        self._batch.decisions.extend(outcomes.decisions)
+        self._schedule(key, outcomes.due_ms)
+
+    def _blob(self, key: bytes) -> bytes | None:
+        changes = self._batch.changes
+        return changes[key] if key in changes else self.table.get(key)
+
+    def _schedule(self, key: bytes, due_ms: int | None) -> None:
+        """One heap entry a customer, at or before the due time: one that moved on is put right when it comes up."""
+        if due_ms is not None and due_ms < self._scheduled.get(key, due_ms + 1):
+            self._scheduled[key] = due_ms
+            heapq.heappush(self._heap, (due_ms, key))
+
+    def _next_due(self) -> bytes:
+        due_ms, key = heapq.heappop(self._heap)
+        if self._scheduled.get(key) == due_ms:
+            del self._scheduled[key]
+        return key
+
+
+def _rules(content: bytes | None) -> Rules:
+    """The rules of the last config version in the table; before the first one, everything is off."""
+    if content is None:
+        return compile_rules(config.build({}))
+    version = msgspec.msgpack.decode(content, type=ConfigVersion)
+    return compile_rules(config.decode(version.content, version.version))

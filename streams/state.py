@@ -1,0 +1,111 @@
+"""What is kept of one customer, as one msgpack blob in the table.
+
+The blob is an array whose fields are only ever appended, so the last release's blobs still read. Sub-states of triggers
+stay encoded until their trigger runs: an event pays only for the triggers that listen to it.
+"""
+
+import hashlib
+
+import msgspec
+from msgspec import Raw, Struct, field
+
+from streams.actions import Decision, Outcome
+from streams.events import Cause
+from streams.facts import Facts
+from streams.trigger import Candidate
+
+FINGERPRINT_BYTES = 8
+
+
+class Proposal(Struct, array_like=True):
+    """A trigger's candidate on its way through the arbiter."""
+
+    id: str
+    trigger: str
+    family: str
+    candidate: Candidate
+    traceparent: str | None = None
+
+
+class Held(Struct, array_like=True):
+    """A proposal that waits: why, and until when at the latest."""
+
+    proposal: Proposal
+    reason: str
+    until_ms: int
+
+
+class Brief(Struct, array_like=True):
+    """A decision in short, for the customer's view."""
+
+    id: str
+    trigger: str
+    action: str
+    outcome: Outcome
+    reason: str | None
+    decided_at_ms: int
+    causes: tuple[Cause, ...] = ()
+
+
+class Customer(Struct, array_like=True):
+    """One customer.
+
+    Attributes:
+        due_ms: the earliest due time; first, since recovery reads nothing else.
+        position: journal offset of the last entry that changed this record.
+        seen: fingerprints of the latest event ids, oldest first.
+        triggers: encoded sub-state of each trigger.
+        due: due time of each trigger that waits.
+        held: candidates that wait in the arbiter.
+        decisions: the latest, oldest first.
+    """
+
+    due_ms: int | None = None
+    position: int = -1
+    seen: bytes = b""
+    facts: Facts = field(default_factory=Facts)
+    triggers: dict[str, Raw] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
+    decisions: list[Brief] = field(default_factory=list)
+
+
+class Header(Struct, array_like=True):
+    """The first fields of a `Customer`, read alone."""
+
+    due_ms: int | None = None
+    position: int = -1
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Customer).decode
+decode_header = msgspec.msgpack.Decoder(Header).decode
+
+
+def note_event(customer: Customer, event_id: str, kept_max: int) -> bool:
+    """Remember an event id among the latest `kept_max`; False if it is there already: a repeat."""
+    fingerprint = hashlib.blake2b(event_id.encode(), digest_size=FINGERPRINT_BYTES).digest()
+    if _holds(customer.seen, fingerprint):
+        return False
+    customer.seen = (customer.seen + fingerprint)[-kept_max * FINGERPRINT_BYTES :] if kept_max else b""
+    return True
+
+
+def brief(decision: Decision) -> Brief:
+    """A decision in short."""
+    return Brief(
+        decision.id,
+        decision.trigger,
+        decision.action,
+        decision.outcome,
+        decision.reason,
+        decision.decided_at_ms,
+        decision.causes,
+    )
+
+
+def _holds(seen: bytes, fingerprint: bytes) -> bool:
+    at = seen.find(fingerprint)
+    while at % FINGERPRINT_BYTES and at != -1:  # a match across two fingerprints is none
+        at = seen.find(fingerprint, at + 1)
+    return at != -1
