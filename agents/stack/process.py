@@ -28,11 +28,11 @@ class Process(Struct, frozen=True):
     started_at_seconds: float
 
     def is_running(self) -> bool:
-        """True while it is this very process; a zombie has ended."""
+        """True while it is this very process. A zombie has ended, once its last thread has let go of ports and files."""
         try:
             found = psutil.Process(self.pid)
             same = abs(found.create_time() - self.started_at_seconds) < CLOCK_SHIFT_SECONDS_MAX
-            return same and bool(found.status() != psutil.STATUS_ZOMBIE)
+            return same and bool(found.status() != psutil.STATUS_ZOMBIE or found.num_threads() > 1)
         except psutil.NoSuchProcess:
             return False
 
@@ -90,7 +90,8 @@ def wait_until_ready(name: str, process: Process, log: Path, ready: Callable[[],
         raise
     if failure:
         process.stop()
-        raise StackError(f"{name} {failure}. The end of its log:\n{_tail(log)}")
+        quoted = telling_lines(log.read_text(encoding="utf-8", errors="replace"))
+        raise StackError(f"{name} {failure}. From its log:\n{quoted}")
 
 
 def _wait(process: Process, ready: Callable[[], bool], seconds_max: float) -> str | None:
@@ -104,9 +105,12 @@ def _wait(process: Process, ready: Callable[[], bool], seconds_max: float) -> st
     return None
 
 
-def _tail(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join(f"  {line}" for line in lines[-LOG_LINES_QUOTED:]) or "  (empty)"
+def telling_lines(text: str) -> str:
+    """What a person needs of a log: from its first error on, else its end. Indented, a dozen lines."""
+    lines = text.splitlines()
+    errors = (number for number, line in enumerate(lines) if "ERROR" in line or "Exception" in line)
+    first = next(errors, max(0, len(lines) - LOG_LINES_QUOTED))
+    return "\n".join(f"  {line}" for line in lines[first : first + LOG_LINES_QUOTED]) or "  (empty)"
 
 
 def free_port() -> int:
@@ -125,7 +129,7 @@ def require_free(name: str, port: int) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise StackError(
-            f"{name} can't listen on 127.0.0.1:{port} ({error.strerror}).\n"
+            f"{name} can't listen on 127.0.0.1:{port} ({os.strerror(error.errno or 0)}).\n"
             "Stop what listens there, choose other ports (bellwether stack up --random-ports), or use what runs\n"
             f"there: BELLWETHER_{name.upper()}=… (see bellwether stack up --help)."
         ) from error
