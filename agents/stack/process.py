@@ -28,7 +28,7 @@ class Process(Struct, frozen=True):
     started_at_seconds: float
 
     def is_running(self) -> bool:
-        """True while it is this very process. A zombie has ended, once its last thread has let go of ports and files."""
+        """True while it is this very process. A zombie has ended once its last thread let go of ports and files."""
         try:
             found = psutil.Process(self.pid)
             same = abs(found.create_time() - self.started_at_seconds) < CLOCK_SHIFT_SECONDS_MAX
