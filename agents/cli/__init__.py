@@ -1,1 +1,57 @@
-"""The command line, one file per command."""
+"""The command line: one file per command, each imported only when it is asked for."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from cyclopts import App, CycloptsError
+
+from agents.cli.output import USAGE, CommandError, message
+
+COMMANDS: dict[str, str] = {
+    "config": "Check the rules, and put a version of them into the journal.",
+    "demo": "See it work: customers, events and decisions on this machine.",
+    "docs": "Write the pages and schemas that come from the code.",
+    "generate": "Make labelled source records from a seed.",
+    "journal": "Write the journal to a file.",
+    "replay": "Decide again from a file, without Kafka.",
+    "stack": "Kafka and Redis on this machine, without Docker.",
+    "topics": "Create the topics, or check them.",
+    "worker": "Run workers, and restart those that stop.",
+}
+HELP = """Fraud checks and retention actions from a bank's or retailer's Kafka, each exactly once.
+
+Examples:
+
+    bellwether demo
+    bellwether topics create
+    bellwether config check --config config
+    bellwether replay --input records.jsonl --output decisions.jsonl
+
+Addresses come from the environment: BELLWETHER_KAFKA, BELLWETHER_REDIS, BELLWETHER_HTTP, BELLWETHER_CONFIG.
+Exit codes: 0 fine, 1 findings, 2 usage, 3 Kafka or Redis out of reach.
+"""
+
+
+def _version() -> str:
+    try:
+        return version("bellwether")
+    except PackageNotFoundError:
+        return "not installed: run from a checkout"
+
+
+app = App(name="bellwether", help=HELP, help_format="plaintext", version=_version)
+for _name, _help in COMMANDS.items():
+    app.command(f"agents.cli.{_name}:app", name=_name, help=_help)
+app.register_install_completion_command()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code. `arguments`: without the program's name; None: the process's own."""
+    try:
+        app(arguments, exit_on_error=False)
+    except CycloptsError:  # told already
+        sys.exit(USAGE)
+    except CommandError as error:
+        message(str(error), style="red")
+        sys.exit(error.code)

@@ -1,0 +1,93 @@
+"""How every command speaks: results to stdout, messages to stderr, and four exit codes."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from agents.settings import Settings, SettingsError, load
+
+FINE = 0
+FINDINGS = 1
+USAGE = 2
+OUT_OF_REACH = 3
+
+Result = TypeVar("Result")
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+
+
+class CommandError(Exception):
+    """Ends a command with a message for the person at the terminal and an exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def settings() -> Settings:
+    """The addresses from the environment.
+
+    Raises:
+        CommandError: one of them can't be an address.
+    """
+    try:
+        return load()
+    except SettingsError as error:
+        raise CommandError(str(error), USAGE) from error
+
+
+def message(text: str, *, style: str | None = None) -> None:
+    """A line to stderr, as it is: no wrapping, and no markup in what a file or a user named."""
+    Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_json(result: Any) -> None:
+    """The result as one line of JSON on stdout."""
+    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """The result as a table on stdout; numbers stand to the right."""
+    cells = [list(row) for row in rows]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        is_number = bool(cells) and all(isinstance(row[number], int) for row in cells)
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(str(cell) for cell in row))
+    Console(markup=False, highlight=False).print(table)
+
+
+def progress() -> Progress:
+    """A bar on stderr, seen only on a terminal, gone when the work is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def on_kafka(address: str, work: Coroutine[Any, Any, Result]) -> Result:
+    """Run what talks to Kafka at `address`.
+
+    Raises:
+        CommandError: Kafka is out of reach, or refuses.
+    """
+    from aiokafka import errors  # noqa: PLC0415 - slow to import, and help must be quick
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say comes as an error, told below
+    try:
+        return asyncio.run(work)
+    except (errors.KafkaConnectionError, errors.KafkaTimeoutError, errors.NodeNotReadyError, TimeoutError) as error:
+        raise CommandError(
+            f"Kafka at {address} is out of reach ({type(error).__name__}).\n"
+            "Is it running, and is BELLWETHER_KAFKA right? A local one: bellwether stack up",
+            OUT_OF_REACH,
+        ) from error
+    except errors.KafkaError as error:
+        raise CommandError(f"Kafka at {address} refused: {error}", OUT_OF_REACH) from error

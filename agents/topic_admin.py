@@ -1,0 +1,156 @@
+"""The topics as they should be, made and checked on a broker."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+from msgspec import Struct
+
+from streams import topics
+from streams.topics import Topic
+
+# A record of the broker's usual largest size, and for dead letters room for one of those with headers around it.
+MESSAGE_BYTES_MAX = 1_048_588
+DEAD_LETTER_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
+# Their partition counts are one promise: the customer's partition in the journal is that of the state.
+BOUND_TOGETHER: tuple[Topic, ...] = (topics.JOURNAL, topics.CHANGELOG)
+
+
+class Finding(Struct, frozen=True):
+    """One thing that is not as it should be. `aspect` is `missing`, `partitions`, or the name of a topic setting."""
+
+    topic: str
+    aspect: str
+    expected: str
+    found: str
+    remedy: str
+
+
+def wanted_settings(topic: Topic) -> dict[str, str]:
+    """The topic settings that matter to us, as Kafka names and writes them."""
+    bytes_max = DEAD_LETTER_BYTES_MAX if topic is topics.DEAD_LETTERS else MESSAGE_BYTES_MAX
+    settings = {"cleanup.policy": topic.cleanup, "max.message.bytes": str(bytes_max)}
+    if topic.cleanup == "delete":
+        settings["retention.ms"] = str(topic.retention_ms)
+    if topic.retention_ms == -1:
+        settings["retention.bytes"] = "-1"  # whatever the broker's own default is: nothing may be cut off
+    return settings
+
+
+async def create(bootstrap: str, *, replication_factor: int = 1) -> list[str]:
+    """Create the topics that aren't there; returns their names in the catalogue's order. Others stay as they are.
+
+    With three or more replicas a write counts when all but one have it (`min.insync.replicas`).
+
+    Raises:
+        KafkaError: the broker is out of reach, or refuses.
+    """
+    new = [_new_topic(topic, replication_factor) for topic in topics.ALL]
+    async with _admin(bootstrap) as admin:
+        response = await admin.create_topics(new)
+    made = [name for name, code, *text in response.topic_errors if _is_new(name, code, text)]
+    return [topic.name for topic in topics.ALL if topic.name in made]
+
+
+async def check(bootstrap: str) -> list[Finding]:
+    """What is wrong with the topics, in the catalogue's order; empty when all is well.
+
+    Raises:
+        KafkaError: the broker is out of reach, or refuses.
+    """
+    counts = await partition_counts(bootstrap)
+    present = [topic for topic in topics.ALL if topic.name in counts]
+    async with _admin(bootstrap) as admin:
+        settings = await _settings(admin, [topic.name for topic in present])
+    return [
+        *(_missing(topic) for topic in topics.ALL if topic.name not in counts),
+        *_partition_findings(counts),
+        *(finding for topic in present for finding in _setting_findings(topic, settings[topic.name])),
+    ]
+
+
+async def partition_counts(bootstrap: str) -> dict[str, int]:
+    """How many partitions each topic of the broker has.
+
+    Raises:
+        KafkaError: the broker is out of reach.
+    """
+    async with _admin(bootstrap) as admin:
+        found = await admin.describe_topics()
+    return {one["topic"]: len(one["partitions"]) for one in found}
+
+
+@asynccontextmanager
+async def _admin(bootstrap: str) -> AsyncIterator[Any]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="bellwether-admin")
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+def _new_topic(topic: Topic, replication_factor: int) -> Any:
+    settings = wanted_settings(topic) | {"min.insync.replicas": str(max(1, replication_factor - 1))}
+    return NewTopic(topic.name, topic.partitions, replication_factor, topic_configs=settings)
+
+
+def _is_new(name: str, code: int, text: list[str | None]) -> bool:
+    """Whether the broker made it; False if it was there."""
+    error = for_code(code)
+    if error is TopicAlreadyExistsError:
+        return False
+    if code:
+        raise error(f"topic {name}: {text[0] if text and text[0] else error.description}")
+    return True
+
+
+async def _settings(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(resources) if resources else ():
+        for code, text, _, name, entries in response.resources:
+            if code:
+                raise for_code(code)(f"settings of topic {name}: {text}")
+            found[name] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+def _missing(topic: Topic) -> Finding:
+    return Finding(topic.name, "missing", "a topic", "none", "bellwether topics create")
+
+
+def _partition_findings(counts: dict[str, int]) -> Iterator[Finding]:
+    """Sources and outputs may have any number; the journal and what follows it may not."""
+    present = [topic for topic in BOUND_TOGETHER if topic.name in counts]
+    for topic in present:
+        found = counts[topic.name]
+        others = [other for other in present if counts[other.name] != found]
+        if found != topic.partitions or others:
+            beside = "".join(f", {other.name} has {counts[other.name]}" for other in others)
+            remedy = (
+                "stop the workers, dump the journal, delete both topics and create them again: never change in place"
+            )
+            yield Finding(topic.name, "partitions", str(topic.partitions), f"{found}{beside}", remedy)
+
+
+def _setting_findings(topic: Topic, found: dict[str, str]) -> Iterator[Finding]:
+    for name, expected in wanted_settings(topic).items():
+        actual = found.get(name, "")
+        if not _fits(name, expected, actual):
+            remedy = f"kafka-configs.sh --alter --topic {topic.name} --add-config {name}={expected}"
+            yield Finding(topic.name, name, expected, actual, remedy)
+
+
+def _fits(name: str, expected: str, actual: str) -> bool:
+    if name == "max.message.bytes":
+        return actual.isdigit() and int(actual) >= int(expected)
+    return _words(actual) == _words(expected)
+
+
+def _words(value: str) -> Iterable[str]:
+    """`compact,delete` is the same in any order."""
+    return sorted(word.strip() for word in value.split(","))
