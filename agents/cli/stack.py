@@ -1,9 +1,12 @@
 """`bellwether stack`: Kafka and Redis on this machine, for a try or for development."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 from cyclopts import App, Parameter
@@ -42,24 +45,20 @@ RandomPorts = Annotated[bool, Parameter(negative="", help="Free ports instead of
 @app.command
 def up(*, folder: Folder = None, random_ports: RandomPorts = False, json: Json = False) -> int:
     """Start Kafka and Redis in the background; what runs already is left as it is."""
-    stack = _library()
     ports = {} if random_ports else {"kafka_port": KAFKA_PORT, "redis_port": REDIS_PORT}
-    try:
-        with _messages().status("Starting Kafka and Redis …"):
-            started = stack.up(folder or stack.default_folder(), **ports)
-    except (stack.StackError, OSError) as error:
-        _messages().print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        return OUT_OF_REACH
+    with _errors_as_messages() as stack, _messages().status("Starting Kafka and Redis …"):
+        started = stack.up(folder or stack.default_folder(), **ports)
     _print(_as_data(started) if json else _as_text(started))
-    _messages().print(f"Data and logs: {started.folder}. Stop with: bellwether stack down", highlight=False)
+    stop = f"bellwether stack down --folder {folder}" if folder else "bellwether stack down"
+    _messages().print(f"Data and logs: {started.folder}\nStop with: {stop}", markup=False, soft_wrap=True)
     return 0
 
 
 @app.command
 def down(*, folder: Folder = None, json: Json = False) -> int:
     """Stop what `up` started; the data stay."""
-    stack = _library()
-    started = stack.status(folder or stack.default_folder())
+    with _errors_as_messages() as stack:
+        started = stack.status(folder or stack.default_folder())
     pids = {} if started is None else started.pids
     if started is not None:
         started.down()
@@ -72,8 +71,8 @@ def down(*, folder: Folder = None, json: Json = False) -> int:
 @app.command
 def status(*, folder: Folder = None, json: Json = False) -> int:
     """Tell what runs, and where. Exit code 1 when something doesn't."""
-    stack = _library()
-    started = stack.status(folder or stack.default_folder())
+    with _errors_as_messages() as stack:
+        started = stack.status(folder or stack.default_folder())
     if started is None:
         if json:
             _print({})
@@ -83,13 +82,25 @@ def status(*, folder: Folder = None, json: Json = False) -> int:
     return 0 if started.is_running() else FINDINGS
 
 
-def _library() -> Any:
-    """The stack's own parts are an extra, absent from a worker's image; its help must work there all the same."""
+@contextmanager
+def _errors_as_messages() -> Iterator[ModuleType]:
+    """Gives the stack's package, and turns its errors into a message and exit code 3.
+
+    The package is an extra, absent from a worker's image; the command's help must work there all the same.
+    """
     try:
-        return import_module("agents.stack")
+        stack = import_module("agents.stack")
     except ModuleNotFoundError as error:
-        _messages().print(f"{error}. The local stack is an extra: pip install 'bellwether[stack]'", markup=False)
-        sys.exit(OUT_OF_REACH)
+        _give_up(f"{error}. The local stack is an extra: pip install 'bellwether[stack]'")
+    try:
+        yield stack
+    except (stack.StackError, OSError) as error:
+        _give_up(str(error))
+
+
+def _give_up(message: str) -> NoReturn:
+    _messages().print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(OUT_OF_REACH)
 
 
 def _messages() -> Console:

@@ -60,7 +60,8 @@ def class_path(cache: Path) -> str:
     jars = locked()
     _fetch([jar for jar in jars if not (cache / jar.name).exists()], cache)
     for jar in jars:
-        _check(jar, cache / jar.name)
+        path = cache / jar.name
+        _check(jar, path, f"Delete {path} to have it fetched again.")
     return os.pathsep.join(str(cache / jar.name) for jar in jars)
 
 
@@ -101,7 +102,7 @@ def _download(jar: Jar, maven: MavenContext, cache: Path) -> None:
         path = Path(maven.project(group, artifact).at_version(version).artifact().resolve())
     except (RequestException, RuntimeError, OSError) as error:
         raise StackError(_download_failed(jar, maven, error)) from error
-    _check(jar, path)
+    _check(jar, path, f"Don't trust what {', '.join(maven.remote_repos)} serves: see the mirrors in jgo's config file.")
     path.replace(cache / jar.name)
 
 
@@ -119,13 +120,12 @@ def _maven(folder: Path) -> MavenContext:
     return MavenContext(repo_cache=folder, remote_repos=GlobalSettings.load().repositories or None, timeout=30)
 
 
-def _check(jar: Jar, path: Path) -> None:
+def _check(jar: Jar, path: Path, remedy: str) -> None:
     found = _sha256(path)
     if found != jar.sha256:
         raise StackError(
-            f"{path.name} is not the jar that is pinned: SHA-256 {found}, expected {jar.sha256}.\n"
-            f"Kafka was not started. Delete {path} to have it fetched again; should it differ again, don't trust\n"
-            "the repository it comes from."
+            f"{jar.name} is not the jar that is pinned: SHA-256 {found}, expected {jar.sha256}.\n"
+            f"Kafka was not started. {remedy}"
         )
 
 

@@ -103,7 +103,8 @@ def _properties_file(folder: Path) -> Path:
 
 def _format(folder: Path) -> None:
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-    arguments = ("format", "--config", str(_properties_file(folder)), "--cluster-id", cluster)
+    # One word with `=`: an id may begin with a dash.
+    arguments = ("format", f"--config={_properties_file(folder)}", f"--cluster-id={cluster}")
     done = subprocess.run(  # noqa: S603 -- our own JRE and pinned jars, no shell
         _java("kafka.tools.StorageTool", *arguments), check=False, capture_output=True, text=True
     )

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from agents.stack import kafka, redis_server
+from agents.stack.errors import StackError
 from agents.stack.process import Process, free_port, require_free
 
 
@@ -119,12 +120,18 @@ class Stack(Struct, kw_only=True):
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """The stack that was started in `folder`; None if there is none, or it was taken down."""
+        """The stack that was started in `folder`; None if there is none, or it was taken down.
+
+        Raises:
+            StackError: the state file is not ours.
+        """
+        file = _state_file(folder)
         try:
-            state = _state_file(folder).read_bytes()
+            return msgspec.json.decode(file.read_bytes(), type=cls, dec_hook=lambda kind, value: kind(value))
         except FileNotFoundError:
             return None
-        return msgspec.json.decode(state, type=cls, dec_hook=lambda kind, value: kind(value))
+        except msgspec.DecodeError as error:
+            raise StackError(f"{file} can't be read ({error}). Choose another folder, or delete the file.") from error
 
 
 def _state_file(folder: Path) -> Path:
@@ -205,7 +212,7 @@ def _start(stack: Stack, advertised_port: int | None, properties: Mapping[str, s
 
 
 def status(folder: Path) -> Stack | None:
-    """The stack of `folder`, to be asked what runs; None if none was started there, or it was taken down."""
+    """The stack of `folder`, to be asked what runs; None if none was started there. Errors as `Stack.load`."""
     return Stack.load(folder)
 
 

@@ -1,10 +1,9 @@
 """The local stack, with real processes: what it promises to tests, the demo and an operator's terminal."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from aiokafka.client import AIOKafkaClient
 from redis import Redis
 
 from agents import stack
-from agents.stack import jars, kafka, redis_server
+from agents.stack import kafka, process, redis_server
 from agents.stack.process import Process, free_port
 
 
@@ -64,10 +63,10 @@ async def read_committed(bootstrap: str, topic: str) -> bytes | None:
 def processes_of(folder: Path) -> list[psutil.Process]:
     """Everything on this machine that works in `folder`; redis-server hides its arguments, but not where it is."""
     found = []
-    for process in psutil.process_iter(["cmdline", "cwd"]):
-        told = [*(process.info["cmdline"] or []), process.info["cwd"] or ""]
+    for candidate in psutil.process_iter(["cmdline", "cwd"]):
+        told = [*(candidate.info["cmdline"] or []), candidate.info["cwd"] or ""]
         if any(str(folder) in word for word in told):
-            found.append(process)
+            found.append(candidate)
     return found
 
 
@@ -140,7 +139,7 @@ def test_up_status_and_down_from_different_processes(tmp_path: Path) -> None:
     assert [json.loads(halfway.stdout)[part]["running"] for part in ("kafka", "redis")] == [True, False]
     down = command(tmp_path, "down", "--json")
     assert (down.returncode, json.loads(down.stdout)) == (0, {"stopped": ["kafka", "redis"]})
-    assert [process for process in processes_of(tmp_path) if process.status() != psutil.STATUS_ZOMBIE] == []
+    assert [found for found in processes_of(tmp_path) if found.status() != psutil.STATUS_ZOMBIE] == []
     assert command(tmp_path, "status").returncode == 1
 
 
@@ -158,6 +157,21 @@ def test_a_process_that_took_over_the_pid_is_left_alone(started: stack.Stack) ->
     assert redis_server.answers(started.redis_part.port or 0)
 
 
+def test_a_frozen_server_is_taken_down_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "STOP_SECONDS_MAX", 0.3)
+    frozen = redis_server.launch(tmp_path, free_port(), [])
+    psutil.Process(frozen.pid).suspend()
+    frozen.stop()
+    assert not psutil.pid_exists(frozen.pid)
+
+
+def test_a_state_file_that_is_not_ours_is_named(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text("{}")
+    asked = command(tmp_path, "status")
+    assert asked.returncode == 3
+    assert "stack.json can't be read" in asked.stderr
+
+
 def test_addresses_in_the_environment_replace_our_own(
     started: stack.Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,34 +185,6 @@ def test_addresses_in_the_environment_replace_our_own(
     assert kafka.answers(started.kafka_part.port or 0)
 
 
-def test_an_altered_jar_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    jars.class_path(jars.cache_folder())  # so that there is one to copy
-    cache = tmp_path / "bellwether" / "kafka"
-    shutil.copytree(jars.cache_folder(), cache)
-    altered = cache / "kafka-clients-4.1.0.jar"
-    data = bytearray(altered.read_bytes())
-    data[len(data) // 2] ^= 1
-    altered.write_bytes(data)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(stack.StackError, match=r"kafka-clients-4\.1\.0\.jar is not the jar that is pinned"):
-        stack.up(tmp_path / "stack")
-    assert processes_of(tmp_path) == []
-
-
-def test_a_failed_download_tells_what_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = tmp_path / "jgo.conf"
-    settings.write_text(f"[repositories]\nnowhere = http://127.0.0.1:{free_port()}/maven\n")
-    monkeypatch.setenv("JGO_CONFIG_FILE", str(settings))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    failed = command(tmp_path / "stack", "up", "--random-ports")
-    assert failed.returncode == 3
-    assert failed.stdout == ""
-    for word in ("Could not fetch", "from nowhere", "proxy", "try again", "BELLWETHER_KAFKA"):
-        assert word in failed.stderr
-    assert "Traceback" not in failed.stderr
-    assert processes_of(tmp_path) == []
-
-
 def test_a_server_that_ends_at_start_is_quoted(tmp_path: Path) -> None:
     with pytest.raises(stack.StackError, match=r"(?s)Redis ended while it started.*no-such-setting"):
         stack.up(tmp_path, redis_arguments=["--no-such-setting", "1"])
@@ -207,14 +193,13 @@ def test_a_server_that_ends_at_start_is_quoted(tmp_path: Path) -> None:
     assert processes_of(tmp_path) == []
 
 
+def test_a_cluster_id_may_begin_with_a_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" + bytes(15)))
+    kafka.configure(tmp_path, free_port(), None, {})
+    assert "cluster.id=-AAAA" in (tmp_path / "data" / "meta.properties").read_text()
+
+
 def test_a_port_that_is_taken_is_named(started: stack.Stack, tmp_path: Path) -> None:
     taken = started.kafka_part.port
     with pytest.raises(stack.StackError, match=rf"Kafka can't listen on 127.0.0.1:{taken} \(Address already in use\)"):
         stack.up(tmp_path, kafka_port=taken)
-
-
-def test_every_jar_of_the_class_path_is_pinned() -> None:
-    on_class_path = {Path(path).name for path in jars.class_path(jars.cache_folder()).split(os.pathsep)}
-    assert on_class_path == {jar.name for jar in jars.locked()}
-    assert len(on_class_path) == 46
-    assert {f"{name}-{version}.jar" for _, name, version in (part.split(":") for part in jars.ENDPOINT)} < on_class_path
