@@ -1,0 +1,24 @@
+"""When the generated data plays: fourteen calendar months from a fixed day, the same for every seed."""
+
+from datetime import UTC, datetime
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+MONTHS = 14
+FIRST_YEAR = 2025
+MONTH_STARTS_MS: tuple[int, ...] = tuple(
+    int(datetime(FIRST_YEAR + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()) * 1000
+    for month in range(MONTHS + 1)
+)
+START_MS = MONTH_STARTS_MS[0]
+END_MS = MONTH_STARTS_MS[MONTHS]
+# Plants lie inside these days: late enough that a customer's habits are known, and early enough that every waiting
+# time they start ends 45 days before the data do.
+CARD_PLANT_DAYS = (90, 366)
+DROP_PLANT_DAYS = (150, 366)
+
+
+def day_ms(day: int) -> int:
+    """The start of a day, counted from 0, as ms since the epoch."""
+    return START_MS + day * DAY_MS
