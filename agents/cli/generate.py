@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 
-OUT_OF_REACH = 3
+from agents.cli.output import FINE, USAGE, CommandError, message
+from agents.demo import generator
 
 app = App(
     name="generate",
@@ -33,22 +33,20 @@ Output = Annotated[Path, Parameter(help="Folder for the two files; made if it is
 @app.default
 def generate(*, output: Output, events: Events = 200_000, seed: Seed = 1) -> int:
     """Write the records and their labels."""
-    from agents.demo import generator  # noqa: PLC0415 - the help of other commands needn't wait for it
-
-    messages = Console(stderr=True)
     generated = generator.generate(events, seed)
-    encode = msgspec.json.Encoder().encode
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        with (output / "records.jsonl").open("wb") as file:
-            file.writelines(encode(record) + b"\n" for record in generated.records)
-        (output / "truth.json").write_bytes(msgspec.json.format(encode(generated.truth)) + b"\n")
+        _write(generated, output)
     except OSError as error:
-        messages.print(f"Can't write to {output}: {error.strerror}. Name a folder with --output.", markup=False)
-        return OUT_OF_REACH
+        raise CommandError(f"Can't write to {output}: {error.strerror}. Name a folder with --output.", USAGE) from error
     plants = sum(case.kind == "plant" for case in generated.truth.cases)
     sys.stdout.write(f"{output / 'records.jsonl'}\n{output / 'truth.json'}\n")
-    messages.print(
-        f"{generated.truth.customers} customers, {plants} planted cases, seed {seed}.", markup=False, highlight=False
-    )
-    return 0
+    message(f"{generated.truth.customers} customers, {plants} planted cases, seed {seed}.")
+    return FINE
+
+
+def _write(generated: generator.Generated, folder: Path) -> None:
+    encode = msgspec.json.Encoder().encode
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "records.jsonl").open("wb") as file:
+        file.writelines(encode(record) + b"\n" for record in generated.records)
+    (folder / "truth.json").write_bytes(msgspec.json.format(encode(generated.truth)) + b"\n")
