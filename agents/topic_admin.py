@@ -29,6 +29,10 @@ class Finding(Struct, frozen=True):
     remedy: str
 
 
+class MissingTopic(Exception):  # noqa: N818 - it says what is the matter
+    """A topic that is needed isn't there; its one argument is the name."""
+
+
 def wanted_settings(topic: Topic) -> dict[str, str]:
     """The topic settings that matter to us, as Kafka names and writes them."""
     bytes_max = DEAD_LETTER_BYTES_MAX if topic is topics.DEAD_LETTERS else MESSAGE_BYTES_MAX

@@ -1,10 +1,20 @@
-"""What several tests need: one real Kafka and one real Redis for the whole run."""
+"""What several tests need: a real Kafka and a real Redis for the whole run, and the command line as a shell has it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pytest
 
 from agents import stack as local_stack
+from agents.cli import main
+
+
+class Ended(NamedTuple):
+    """What a shell sees of a command."""
+
+    code: object
+    out: str
+    err: str
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +22,16 @@ def stack() -> Iterator[local_stack.Stack]:
     """On random ports, in a temporary folder, ended with the run; addresses in the environment replace them."""
     with local_stack.running() as running:
         yield running
+
+
+@pytest.fixture
+def bellwether(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Runs a command in this process: `bellwether("topics", "check")`."""
+
+    def run(*arguments: str) -> Ended:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return run

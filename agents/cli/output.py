@@ -76,9 +76,11 @@ def on_kafka(address: str, work: Coroutine[Any, Any, Result]) -> Result:
     """Run what talks to Kafka at `address`.
 
     Raises:
-        CommandError: Kafka is out of reach, or refuses.
+        CommandError: Kafka is out of reach, refuses, or hasn't the topic.
     """
     from aiokafka import errors  # noqa: PLC0415 - slow to import, and help must be quick
+
+    from agents.topic_admin import MissingTopic  # noqa: PLC0415 - the same
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say comes as an error, told below
     try:
@@ -88,6 +90,10 @@ def on_kafka(address: str, work: Coroutine[Any, Any, Result]) -> Result:
             f"Kafka at {address} is out of reach ({type(error).__name__}).\n"
             "Is it running, and is BELLWETHER_KAFKA right? A local one: bellwether stack up",
             OUT_OF_REACH,
+        ) from error
+    except MissingTopic as error:
+        raise CommandError(
+            f"Kafka at {address} has no topic {error}. Make it: bellwether topics create", FINDINGS
         ) from error
     except errors.KafkaError as error:
         raise CommandError(f"Kafka at {address} refused: {error}", OUT_OF_REACH) from error
