@@ -1,0 +1,174 @@
+"""What a worker holds: for each partition number its fenced producers, its recovered state and its two lanes.
+
+    revoked: reading stops -> lanes drain        (nothing of ours is under way any more)
+    assigned: lost ones are let go -> new ones are fenced -> their state is read -> reading begins
+
+A partition that stays with this worker through a rebalance keeps its state: had anybody else owned it in between, its
+producers would be fenced, and its next transaction would end this process.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from time import monotonic
+
+import structlog
+from msgspec import Struct
+
+from agents import stop
+from agents.decide import DecideWork
+from agents.intake import IntakeWork
+from agents.kafka_log import KafkaLog
+from agents.kafka_reader import Reader, committed_positions, read_table
+from agents.lane import Batch, Lane
+from agents.metrics import Metrics
+from agents.unit_of_work import Place
+from agents.views import Views
+from streams import topics
+from streams.partition import Partition
+
+log = structlog.get_logger()
+DRAIN_LIMIT_SECONDS = 40.0  # longer than a unit of work may take, far below the rebalance time-out
+STAGES = ("intake", "decide")
+SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
+IDLE_SECONDS = 0.05
+Tables = dict[int, dict[bytes, bytes]]
+
+
+class Holding(Struct):
+    """One partition number; its lanes and its work are None until its state is recovered."""
+
+    number: int
+    intake_log: KafkaLog
+    decide_log: KafkaLog
+    intake: Lane | None = None
+    decide: Lane | None = None
+    work: DecideWork | None = None
+
+
+class Assignment:
+    """The partitions of this worker. `tables` is the Faust table's data: partition number to blobs by key."""
+
+    def __init__(self, kafka: str, group: str, partitions: int, tables: Tables, views: Views, metrics: Metrics) -> None:
+        self.holdings: dict[int, Holding] = {}
+        self.recovered = asyncio.Event()
+        self.tables = tables
+        self._kafka = kafka
+        self._group = group
+        self._partitions = partitions
+        self._views = views
+        self._metrics = metrics
+        self._reader: Reader | None = None
+        self._generation = 0
+
+    async def revoke(self) -> None:
+        """Stop reading and let what is under way finish; ends the process if it takes too long."""
+        self._generation += 1
+        self.recovered.clear()
+        reader, self._reader = self._reader, None
+        try:
+            async with asyncio.timeout(DRAIN_LIMIT_SECONDS):
+                await asyncio.gather(*(lane.drain() for lane in self.lanes()))
+        except TimeoutError:
+            stop.at_once(stop.Code.TIMED_OUT, "drain_took_too_long", limit_seconds=DRAIN_LIMIT_SECONDS)
+        if reader is not None:
+            await reader.stop()
+
+    async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
+        """Let lost partitions go and fence the old owners of new ones: before any state or offset is read."""
+        numbers = _numbers(set(assigned))
+        lost = [self.holdings.pop(number) for number in set(self.holdings) - numbers]
+        for holding in lost:
+            self.tables.pop(holding.number, None)
+            self._views.revoke(holding.number)
+        new = [self._holding(number) for number in sorted(numbers - set(self.holdings))]
+        await asyncio.gather(*(log.stop() for holding in lost for log in (holding.intake_log, holding.decide_log)))
+        await asyncio.gather(*(log.start() for holding in new for log in (holding.intake_log, holding.decide_log)))
+        self.holdings.update({holding.number: holding for holding in new})
+        log.info("partitions_assigned", held=sorted(self.holdings), new=[holding.number for holding in new])
+
+    async def recover(self) -> None:
+        """Read the state of new partitions, then begin to read the log; gives up if a rebalance came meanwhile."""
+        generation, began_at = self._generation, monotonic()
+        missing = [holding for holding in self.holdings.values() if holding.decide is None]
+        tables = await read_table(self._kafka, topics.CHANGELOG.name, [one.number for one in missing])
+        positions = await self._positions(missing)
+        if generation != self._generation:
+            return
+        for holding in missing:
+            self._take_up(holding, tables[holding.number], positions)
+        lanes = {place: lane for lane in self.lanes() for place in lane.positions}
+        reader = Reader(self._kafka, lanes)
+        await reader.start({place: lanes[place].positions[place] for place in lanes})
+        if generation != self._generation:
+            await reader.stop()
+            return
+        self._reader = reader
+        self._metrics.recovery_duration_seconds.set(monotonic() - began_at)
+        self.recovered.set()
+        log.info("ready", held=sorted(self.holdings), customers=sum(map(len, self.tables.values())))
+
+    async def read(self) -> list[Batch]:
+        """The next batches, stamped with this generation; empty when nothing came or nothing is held."""
+        reader, generation = self._reader, self._generation
+        if reader is None:
+            await asyncio.sleep(IDLE_SECONDS)
+            return []
+        try:
+            batches = await reader.read()
+        except Exception as error:
+            if generation != self._generation:
+                return []  # closed under our hands by a rebalance
+            stop.at_once(stop.Code.BATCH_FAILED, "reading_failed", error=repr(error))
+        for batch in batches:
+            batch.generation = generation
+        return batches
+
+    def offer(self, batch: Batch) -> None:
+        """Hand a batch to its lane; one that outlived its generation is dropped, it will be read again."""
+        if batch.generation == self._generation:
+            holding = self.holdings[batch.place.partition]
+            lane = holding.decide if batch.place.topic == topics.JOURNAL.name else holding.intake
+            if lane is not None:
+                lane.offer(batch)
+
+    def lanes(self) -> list[Lane]:
+        """All lanes that are ready."""
+        both = [lane for holding in self.holdings.values() for lane in (holding.intake, holding.decide)]
+        return [lane for lane in both if lane is not None]
+
+    async def lags(self) -> dict[Place, tuple[int, int]]:
+        """Position reached and end of the log, per place that is read."""
+        return await self._reader.lags() if self._reader is not None else {}
+
+    def _holding(self, number: int) -> Holding:
+        logs = [KafkaLog(self._kafka, f"{self._group}-{stage}-{number}", self._group) for stage in STAGES]
+        return Holding(number, *logs)
+
+    async def _positions(self, missing: list[Holding]) -> dict[Place, int | None]:
+        places = [Place(topic, holding.number) for holding in missing for topic in SOURCE_TOPICS]
+        return await committed_positions(self._kafka, self._group, places) if places else {}
+
+    def _take_up(self, holding: Holding, table: dict[bytes, bytes], committed: dict[Place, int | None]) -> None:
+        """Build a partition's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
+        number = holding.number
+        partition = Partition(table)
+        self.tables[number] = table
+        sources: dict[Place, int | None] = {Place(topic, number): committed[Place(topic, number)] for topic in SOURCE_TOPICS}
+        journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
+        holding.work = DecideWork(number, partition, self._views, self._metrics)
+        holding.intake = Lane(
+            "intake", holding.intake_log, IntakeWork(self._partitions, self._metrics), sources, self._metrics
+        )
+        holding.decide = Lane("decide", holding.decide_log, holding.work, journal, self._metrics)
+        self._views.assign(number, table)
+
+
+def _numbers(assigned: set[tuple[str, int]]) -> set[int]:
+    """The partition numbers held. All of a number's topics must have come together, or the process ends."""
+    together = (*SOURCE_TOPICS, topics.JOURNAL.name, topics.CHANGELOG.name)
+    numbers = {number for topic, number in assigned if topic in together}
+    apart = [(topic, number) for topic in together for number in sorted(numbers) if (topic, number) not in assigned]
+    if apart:
+        hint = "all source topics, the journal and the changelog need the same partition count: bellwether topics check"
+        stop.at_once(stop.Code.ASSIGNMENT_FAILED, "partitions_not_together", missing=apart[:3], hint=hint)
+    return numbers

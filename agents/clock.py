@@ -1,0 +1,70 @@
+"""Time as journal entries: the worker that owns a partition appends its ticks.
+
+In service a tick says the wall clock's time. In a demo it says the newest event time that the partition has seen, less
+an allowance for sources that are read at different speeds. Ticks of two owners or a wrong clock do no harm: one that
+isn't later than the last is ignored, and any decision follows from the journal alone.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import aiokafka
+
+from agents.assignment import Assignment
+from agents.decide import DecideWork
+from agents.kafka_log import RETRY_BACKOFF_MS
+from streams import topics
+from streams.journal import Tick, encode_entry
+from streams.trigger import milliseconds
+
+INTERVAL_SECONDS = 1.0
+OVERDUE_INTERVAL_SECONDS = 0.1  # a tick fires a bounded number of customers: more ticks while some are left
+Clock = Callable[[DecideWork], int]
+
+
+def wall_clock(_: DecideWork) -> int:
+    """Milliseconds since the epoch, now."""
+    return time.time_ns() // 1_000_000
+
+
+def event_clock(allowance: timedelta) -> Clock:
+    """A clock that follows the partition's newest event, `allowance` behind."""
+    behind_ms = milliseconds(allowance)
+    return lambda work: work.newest_event_at_ms - behind_ms
+
+
+class Ticker:
+    """Appends ticks to the journal partitions held."""
+
+    def __init__(self, kafka: str, assignment: Assignment, clock: Clock) -> None:
+        self._kafka = kafka
+        self._assignment = assignment
+        self._clock = clock
+        self._sent: dict[int, int] = {}
+
+    async def run(self) -> None:
+        """Tick for ever."""
+        async with aiokafka.AIOKafkaProducer(
+            bootstrap_servers=self._kafka, enable_idempotence=True, retry_backoff_ms=RETRY_BACKOFF_MS
+        ) as producer:
+            while True:
+                await self._tick(producer)
+                overdue = any(work.partition.overdue for work in self._works())
+                await asyncio.sleep(OVERDUE_INTERVAL_SECONDS if overdue else INTERVAL_SECONDS)
+
+    async def _tick(self, producer: aiokafka.AIOKafkaProducer) -> None:
+        acknowledged = []
+        for work in self._works():
+            at_ms = self._clock(work)
+            if at_ms > max(self._sent.get(work.number, 0), work.partition.clock_ms):
+                self._sent[work.number] = at_ms
+                value = encode_entry(Tick(at_ms))
+                acknowledged.append(await producer.send(topics.JOURNAL.name, value, partition=work.number))
+        await asyncio.gather(*acknowledged)
+
+    def _works(self) -> list[DecideWork]:
+        if not self._assignment.recovered.is_set():
+            return []
+        return [holding.work for holding in self._assignment.holdings.values() if holding.work is not None]

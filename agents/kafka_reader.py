@@ -1,0 +1,145 @@
+"""Reading partitions from positions of our own, with a consumer that belongs to no group.
+
+Faust keeps membership and assignment; it never fetches. A `Reader` lives from one assignment to the next revocation
+and is never reused or sought, so a record of a stale position can't exist: there is no fetch from before.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import aiokafka
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from agents.lane import Batch, Lane
+from agents.unit_of_work import Place
+
+FETCH_WAIT_MS_MAX = 10  # one fetch is in flight per broker: a quiet partition must not delay the others for long
+FETCH_BYTES_MAX = 1 << 20
+READ_LIMIT_MS = 200
+ALL_FULL_PAUSE_SECONDS = 0.002
+STALLED_SECONDS = 60.0
+
+
+class Reader:
+    """Fetches committed records of some places, each from its own position, for lanes that have room."""
+
+    def __init__(self, bootstrap_servers: str, lanes: Mapping[Place, Lane]) -> None:
+        self._consumer = _consumer(bootstrap_servers)
+        self._lanes = {TopicPartition(*place): lane for place, lane in lanes.items()}
+
+    async def start(self, positions: Mapping[Place, int | None]) -> None:
+        """Begin at these offsets; where there is none, at the oldest record there is."""
+        await _start(self._consumer, self._lanes)
+        for place, position in positions.items():
+            if position is not None:
+                self._consumer.seek(TopicPartition(*place), position)
+        fresh = [TopicPartition(*place) for place, position in positions.items() if position is None]
+        if fresh:
+            await self._consumer.seek_to_beginning(*fresh)
+
+    async def stop(self) -> None:
+        """End fetching; what was fetched and not handed over is gone with it."""
+        await self._consumer.stop()
+
+    async def read(self) -> list[Batch]:
+        """The next records, a batch per place; empty when nothing came for a while.
+
+        Raises:
+            aiokafka.errors.OffsetOutOfRangeError: the source no longer has the next record: it was lost to retention.
+        """
+        ready = [partition for partition, lane in self._lanes.items() if not lane.full]
+        if not ready:
+            await asyncio.sleep(ALL_FULL_PAUSE_SECONDS)
+            return []
+        fetched = await self._consumer.getmany(*ready, timeout_ms=READ_LIMIT_MS)
+        return [Batch(Place(partition.topic, partition.partition), records) for partition, records in fetched.items()]
+
+    async def lags(self) -> dict[Place, tuple[int, int]]:
+        """Per place, the position reached and the end of the log as far as known: what the watchdog compares."""
+        reached = {}
+        for partition in self._lanes:
+            end = self._consumer.highwater(partition)
+            if end is not None:
+                position = await self._consumer.position(partition)
+                reached[Place(partition.topic, partition.partition)] = (position, end)
+        return reached
+
+
+async def read_table(bootstrap_servers: str, topic: str, numbers: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
+    """The last value of each key, per partition of a compacted topic.
+
+    It ends when the position has passed the end that was seen at the start: a trailing transaction marker is passed
+    like a record. Fence the writer first, or an open transaction hides the end.
+
+    Raises:
+        TimeoutError: nothing moved for a minute.
+    """
+    tables: dict[int, dict[bytes, bytes]] = {number: {} for number in numbers}
+    consumer = _consumer(bootstrap_servers)
+    partitions = [TopicPartition(topic, number) for number in tables]
+    await _start(consumer, partitions)
+    try:
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        left = {partition for partition in partitions if ends[partition]}
+        while left:
+            async with asyncio.timeout(STALLED_SECONDS):
+                left = await _read_on(consumer, left, ends, tables)
+    finally:
+        await consumer.stop()
+    return tables
+
+
+async def committed_positions(
+    bootstrap_servers: str, group: str, places: Iterable[Place]
+) -> dict[Place, int | None]:
+    """The group's committed offset of each place; None where it has none."""
+    partitions = [TopicPartition(*place) for place in places]
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
+    finally:
+        await admin.close()
+    found = {partition: metadata.offset for partition, metadata in committed.items()}
+    offsets = {Place(partition.topic, partition.partition): found.get(partition, -1) for partition in partitions}
+    return {place: offset if offset >= 0 else None for place, offset in offsets.items()}
+
+
+async def _read_on(
+    consumer: aiokafka.AIOKafkaConsumer,
+    left: set[TopicPartition],
+    ends: Mapping[TopicPartition, int],
+    tables: dict[int, dict[bytes, bytes]],
+) -> set[TopicPartition]:
+    """Take in what comes next; returns the partitions whose end isn't reached."""
+    while True:
+        before = {partition: await consumer.position(partition) for partition in left}
+        for partition, records in (await consumer.getmany(timeout_ms=READ_LIMIT_MS)).items():
+            table = tables[partition.partition]
+            for record in records:
+                if record.value is None:
+                    table.pop(record.key, None)
+                else:
+                    table[record.key] = record.value
+        after = {partition: await consumer.position(partition) for partition in left}
+        if after != before or all(after[partition] >= ends[partition] for partition in left):
+            return {partition for partition in left if after[partition] < ends[partition]}
+
+
+def _consumer(bootstrap_servers: str) -> aiokafka.AIOKafkaConsumer:
+    return aiokafka.AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
+        max_partition_fetch_bytes=FETCH_BYTES_MAX,
+    )
+
+
+async def _start(consumer: aiokafka.AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:
+    consumer.assign(list(partitions))
+    await consumer.start()

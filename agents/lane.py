@@ -1,0 +1,122 @@
+"""A lane: the transactions of one input partition and stage, one after another.
+
+Each takes everything that has queued up, one record when it is quiet and thousands under load, so latency is the
+transaction's own few milliseconds. Lanes run side by side.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+from msgspec import Struct
+
+from agents import accounting, stop
+from agents.metrics import Metrics
+from agents.unit_of_work import Fetched, Place, TransactionalLog, Work, carry_out
+
+log = structlog.get_logger()
+RECORDS_PER_TRANSACTION_MAX = 5000
+RECORDS_QUEUED_MAX = 10_000
+UNIT_LIMIT_SECONDS = 30.0  # well below the transaction time-out: it must be us who gives up first
+
+
+class Batch(Struct):
+    """Records of one place in offset order, as they were fetched in one generation of the assignment."""
+
+    place: Place
+    records: Sequence[Fetched]
+    generation: int = 0
+
+
+class Lane:
+    """Runs one stage's units of work for one partition; ends the process when one fails.
+
+    `positions` holds, for each place it reads, the offset of the first record not yet applied; None is the oldest.
+    """
+
+    def __init__(
+        self, stage: str, transactions: TransactionalLog, work: Work, positions: dict[Place, int | None], metrics: Metrics
+    ) -> None:
+        self.stage = stage
+        self.positions = positions
+        self.unit_began_at: float | None = None
+        self._log = transactions
+        self._work = work
+        self._metrics = metrics
+        self._queue: deque[Batch] = deque()
+        self._queued = 0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether fetching for this lane should wait."""
+        return self._queued >= RECORDS_QUEUED_MAX
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is queued or under way."""
+        return self._task is not None
+
+    def offer(self, batch: Batch) -> None:
+        """Queue a batch; the lane starts if it was idle."""
+        self._queue.append(batch)
+        self._queued += len(batch.records)
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
+
+    async def drain(self) -> None:
+        """Forget what is queued (it will be read again) and wait for the unit under way."""
+        self._queue.clear()
+        self._queued = 0
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            while self._queue:
+                await self._unit(self._take())
+        finally:
+            self._task = None
+
+    def _take(self) -> dict[Place, list[Fetched]]:
+        """All that has queued up, in order, without what was applied already."""
+        taken: dict[Place, list[Fetched]] = {}
+        count = 0
+        while self._queue and count < RECORDS_PER_TRANSACTION_MAX:
+            batch = self._queue.popleft()
+            count += len(batch.records)
+            floor = self.positions[batch.place] or 0
+            fresh = [record for record in batch.records if record.offset >= floor]
+            taken.setdefault(batch.place, []).extend(fresh)
+        self._queued -= count
+        return {place: records for place, records in taken.items() if records}
+
+    async def _unit(self, fetched: dict[Place, list[Fetched]]) -> None:
+        if not fetched:
+            return
+        self.unit_began_at = time.monotonic()
+        try:
+            async with asyncio.timeout(UNIT_LIMIT_SECONDS):
+                outputs = self._work.compute(fetched)
+                await carry_out(self._log, outputs)
+        except BaseException as error:  # noqa: BLE001 - whatever happened, the outcome is unknown: a fresh start settles it
+            self._give_up(error, fetched)
+        self.positions.update(outputs.positions)
+        count = sum(map(len, fetched.values()))
+        accounting.unit_done(self._metrics, self.stage, count, time.monotonic() - self.unit_began_at)
+        self.unit_began_at = None
+
+    def _give_up(self, error: BaseException, fetched: dict[Place, list[Fetched]]) -> None:
+        code = stop.Code.BATCH_FAILED
+        if isinstance(error, ProducerFenced | InvalidProducerEpoch):
+            code = stop.Code.FENCED
+        elif isinstance(error, TimeoutError):
+            code = stop.Code.TIMED_OUT
+        spans = {
+            f"{place.topic}/{place.partition}": (records[0].offset, records[-1].offset)
+            for place, records in fetched.items()
+        }
+        stop.at_once(code, "unit_of_work_failed", stage=self.stage, offsets=spans, error=type(error).__name__)

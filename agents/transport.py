@@ -1,0 +1,147 @@
+"""Every private part of Faust that we override, in one place. `tests/contract/` guards each against a new version.
+
+Faust keeps group membership, assignment, lifecycle and agents. It doesn't fetch, seek, commit or recover: batches come
+from `Assignment`, which reads with consumers of its own (docs/decisions/0002-own-reader.md says why).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
+from typing import Any
+
+import faust
+import faust.tables.manager
+import faust.tables.recovery
+import faust.topics
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from agents import stop
+
+
+class RebalanceListener(driver.ConsumerRebalanceListener):
+    """Keeps Faust's own consumer from fetching: it is here for membership only."""
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Pause everything in the client before Faust hears of the assignment."""
+        self._thread._ensure_consumer().pause(*assigned)  # noqa: SLF001 - the thread has no public way to its client
+        await super().on_partitions_assigned(assigned)
+
+
+class BatchConsumer(driver.Consumer):
+    """Hands each partition's records on as one message whose value is a `Batch`."""
+
+    RebalanceListener = RebalanceListener
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Faust drops a message whose offset is below one it has seen; batches are numbered so that none ever is.
+        self._numbers = count(1)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ARG002, ASYNC109 - Faust's signature
+        """The next batches, whatever the partition; they carry their own positions."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        if self.should_stop:
+            return
+        for batch in await self.app.assignment.read():
+            place = TP(batch.place.topic, batch.place.partition)
+            yield place, self._message(place, batch)
+
+    async def perform_seek(self) -> None:
+        """Nothing to seek: a reader begins at its positions and is never moved."""
+
+    async def verify_all_partitions_active(self) -> None:
+        """Nothing to verify: this consumer doesn't fetch; our watchdog looks at lag and progress."""
+
+    def _message(self, place: TP, batch: Any) -> ConsumerMessage:
+        return ConsumerMessage(
+            place.topic, place.partition, next(self._numbers), 0.0, 0, [], None, batch, None, tp=place
+        )
+
+
+class Transport(driver.Transport):
+    """Faust's Kafka transport, moving batches."""
+
+    Consumer = BatchConsumer
+
+
+class BatchTopic(faust.topics.Topic):
+    """A topic whose messages carry a `Batch`; nothing is decoded before the lane."""
+
+    def _compile_decode(self) -> None:
+        async def decode(message: Any, *, propagate: bool = False) -> Any:  # noqa: ARG001 - Faust's signature
+            return self._create_event(message.key, message.value, headers=None, message=message)
+
+        self.decode = decode
+
+
+class Recovery(faust.tables.recovery.Recovery):
+    """Faust's sequence of a recovery without its reading: the table does that (`CustomerTable`)."""
+
+    async def _build_highwaters(self, *_: Any) -> None:
+        """Nothing is read through Faust's consumer, so no end is needed."""
+
+    async def _build_offsets(self, *_: Any) -> None:
+        """Likewise no beginning."""
+
+    async def _seek_offsets(self, *_: Any) -> None:
+        """Likewise no position."""
+
+    def need_recovery(self) -> bool:
+        """Never through Faust's consumer."""
+        return False
+
+
+class TableManager(faust.tables.manager.TableManager):
+    """Uses our `Recovery`."""
+
+    @property
+    def recovery(self) -> Recovery:
+        """The recovery service, made on first use."""
+        if self._recovery is None:
+            self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
+
+
+class CustomerTable(faust.Table):
+    """The one Faust table. Its data lives in `app.assignment.tables`; lanes write its changelog in their transactions."""
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        """Recover what was newly assigned. Faust would lose an exception here: the process ends instead."""
+        try:
+            await self.app.assignment.recover()
+        except Exception as error:
+            stop.at_once(stop.Code.ASSIGNMENT_FAILED, "recovery_failed", error=repr(error))
+        await super().on_recovery_completed(active_tps, standby_tps)
+
+
+class BatchApp(faust.App):
+    """A Faust app whose partitions are held by an `Assignment`, set before it starts."""
+
+    assignment: Any
+    on_stopping: Callable[[], Awaitable[None]]
+
+    async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Our lanes finish before Faust gives the partitions up."""
+        await self.assignment.revoke()
+        await super()._on_partitions_revoked(revoked)
+
+    async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Old owners are fenced before anything of the partitions is read."""
+        try:
+            await self.assignment.assign({(tp.topic, tp.partition) for tp in assigned})
+        except Exception as error:
+            stop.at_once(stop.Code.ASSIGNMENT_FAILED, "fencing_failed", error=repr(error))
+        await super()._on_partitions_assigned(assigned, generation_id)
+
+    async def _stop_consumer(self) -> None:
+        """A clean stop: what is under way is committed, then the group is left."""
+        await self.assignment.revoke()
+        await super()._stop_consumer()
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> Transport:
+        return Transport(self.conf.broker_producer, self)

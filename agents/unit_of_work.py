@@ -1,0 +1,83 @@
+"""The unit of work: what a batch leads to goes onto the log in one transaction, then becomes the state.
+
+    compute (pure) -> begin -> append outputs and changed state -> input positions -> commit -> adopt
+
+It is written against a small port, `TransactionalLog`: Kafka in production, lists in a simulation.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct, field
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Record(NamedTuple):
+    """What is appended: no key means any, no value is a tombstone."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Fetched(Protocol):
+    """A record as it was read."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Outputs(Struct):
+    """What a batch leads to.
+
+    Attributes:
+        records: what is appended where, in order.
+        positions: per input partition, the offset of the first record not yet applied.
+        adopt: makes the changes the state; called once everything is committed.
+    """
+
+    positions: dict[Place, int]
+    adopt: Callable[[], None]
+    records: dict[Place, list[Record]] = field(default_factory=dict)
+
+    def add(self, place: Place, record: Record) -> None:
+        """Append a record to a place."""
+        self.records.setdefault(place, []).append(record)
+
+
+class TransactionalLog(Protocol):
+    """What the unit of work asks of a log. Whatever it raises, the outcome of the transaction is unknown."""
+
+    async def begin(self) -> None:
+        """Open a transaction."""
+
+    async def append(self, place: Place, records: Sequence[Record]) -> None:
+        """Add records to the open transaction."""
+
+    async def commit(self, positions: Mapping[Place, int]) -> None:
+        """Make sure that every append arrived, then commit them together with the input positions."""
+
+
+class Work(Protocol):
+    """One stage's part: from fetched records to what they lead to. Pure but for what `adopt` will do."""
+
+    def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
+        """What these records, in offset order per place, lead to."""
+
+
+async def carry_out(log: TransactionalLog, outputs: Outputs) -> None:
+    """One transaction for all of it, then adopt."""
+    await log.begin()
+    for place, records in outputs.records.items():
+        await log.append(place, records)
+    await log.commit(outputs.positions)
+    outputs.adopt()

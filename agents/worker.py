@@ -1,0 +1,111 @@
+"""One worker process, wired: the only place where the parts meet."""
+
+import asyncio
+import gc
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+import faust
+import faust.streams
+import uvloop
+
+from agents import clock, stop
+from agents.assignment import SOURCE_TOPICS, Assignment, Tables
+from agents.metrics import Metrics
+from agents.settings import Settings
+from agents.transport import BatchApp, BatchTopic, CustomerTable, TableManager
+from agents.views import Views
+from agents.watchdog import Watchdog
+from streams import dead_letters, topics
+from streams.view import describe
+
+SESSION_TIMEOUT_SECONDS = 6
+HEARTBEAT_SECONDS = 1
+REQUEST_TIMEOUT_SECONDS = 40
+POLL_INTERVAL_MAX_SECONDS = 10 * 86_400.0  # a worker without partitions must not be thrown out of its group
+SWITCH_INTERVAL_SECONDS = 0.0005  # Faust's membership thread shares the GIL: 5 ms a hand-over would add up
+FLUSH_VIEWS_SECONDS = 2.0
+RAW = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
+
+
+def run(settings: Settings, ticks: clock.Clock) -> NoReturn:
+    """Run one worker until SIGTERM; exits 0 after a clean stop, else with a code of `stop.Code`."""
+    if faust.streams._CStreamIterator is None:  # noqa: SLF001 - its slow twin acknowledges what it skips
+        stop.at_once(stop.Code.MISCONFIGURED, "faust_without_cython", hint="install the wheel, unset NO_CYTHON")
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    gc.freeze()
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    app = build(settings, ticks)
+    faust.Worker(
+        app, loop=loop, loglevel="WARNING", override_logging=False, redirect_stdouts=False, quiet=True
+    ).execute_from_commandline()
+
+
+def build(settings: Settings, ticks: clock.Clock) -> BatchApp:
+    """The Faust app with its agents, its table and its tasks."""
+    metrics = Metrics(dead_letters.REASONS)
+    views = Views(settings.redis, describe, metrics)
+    tables: Tables = {}
+    app = _app(settings)
+    app.assignment = Assignment(settings.kafka, topics.APP, topics.PARTITIONS, tables, views, metrics)
+    for name in (*SOURCE_TOPICS, topics.JOURNAL.name):
+        _add_agent(app, name)
+    app.tables.add(
+        CustomerTable(
+            app,
+            name="customers",
+            schema=faust.Schema(**RAW),
+            partitions=topics.PARTITIONS,
+            beacon=app.tables.beacon,
+        )
+    )
+    ticker = clock.Ticker(settings.kafka, app.assignment, ticks)
+    for task in (ticker.run, Watchdog(app.assignment).run, views.run):
+        app.task(_guarded(task))
+    return app
+
+
+def _app(settings: Settings) -> BatchApp:
+    return BatchApp(
+        topics.APP,
+        broker=[f"kafka://{address}" for address in settings.kafka.split(",")],
+        store="memory://",
+        Topic=BatchTopic,
+        TableManager=TableManager,
+        topic_partitions=topics.PARTITIONS,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        broker_session_timeout=SESSION_TIMEOUT_SECONDS,
+        broker_heartbeat_interval=HEARTBEAT_SECONDS,
+        broker_request_timeout=REQUEST_TIMEOUT_SECONDS,
+        broker_max_poll_interval=POLL_INTERVAL_MAX_SECONDS,
+        stream_wait_empty=False,
+    )
+
+
+def _add_agent(app: BatchApp, topic: str) -> None:
+    """An agent hands its topic's batches to their lanes; the lanes do the rest, in transactions."""
+
+    async def agent(stream: Any) -> None:
+        async for batch in stream:
+            app.assignment.offer(batch)
+
+    name = topic.replace("-", "_")
+    app.agent(app.topic(topic, schema=faust.Schema(**RAW), partitions=topics.PARTITIONS, acks=False), name=name)(agent)
+
+
+def _guarded(run_for_ever: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """A task whose failure ends the process: nobody would notice that it is gone."""
+
+    async def task() -> None:
+        try:
+            await run_for_ever()
+        except Exception as error:
+            stop.at_once(stop.Code.BATCH_FAILED, "task_failed", task=run_for_ever.__qualname__, error=repr(error))
+
+    task.__name__ = run_for_ever.__qualname__.replace(".", "_")
+    return task
