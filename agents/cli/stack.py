@@ -6,17 +6,16 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from cyclopts import App, Parameter
 from rich.console import Console
+
+from agents.cli.output import FINDINGS, FINE, OUT_OF_REACH, CommandError, Json, message, print_json
 
 if TYPE_CHECKING:
     from agents.stack import Stack
 
-FINDINGS = 1
-OUT_OF_REACH = 3
 KAFKA_PORT = 9092
 REDIS_PORT = 6379
 
@@ -24,7 +23,7 @@ app = App(
     name="stack",
     help="""Kafka and Redis on this machine, without Docker and without a Java installed.
 
-In short:
+Examples:
 
     bellwether stack up
     bellwether stack up --random-ports --folder try-out
@@ -38,7 +37,6 @@ environment name running ones: these are neither started nor stopped.
 )
 
 Folder = Annotated[Path | None, Parameter(help="Data, logs and state. Default: the user's state folder.")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 RandomPorts = Annotated[bool, Parameter(negative="", help="Free ports instead of 9092 and 6379.")]
 
 
@@ -46,84 +44,74 @@ RandomPorts = Annotated[bool, Parameter(negative="", help="Free ports instead of
 def up(*, folder: Folder = None, random_ports: RandomPorts = False, json: Json = False) -> int:
     """Start Kafka and Redis in the background; what runs already is left as it is."""
     ports = {} if random_ports else {"kafka_port": KAFKA_PORT, "redis_port": REDIS_PORT}
-    with _errors_as_messages() as stack, _messages().status("Starting Kafka and Redis …"):
-        started = stack.up(folder or stack.default_folder(), **ports)
-    _print(_as_data(started) if json else _as_text(started))
+    with _parts() as parts, Console(stderr=True).status("Starting Kafka and Redis …"):
+        started = parts.up(folder or parts.default_folder(), **ports)
+    _tell(started, json=json)
     stop = f"bellwether stack down --folder {folder}" if folder else "bellwether stack down"
-    _messages().print(f"Data and logs: {started.folder}\nStop with: {stop}", markup=False, soft_wrap=True)
-    return 0
+    message(f"Data and logs: {started.folder}\nStop with: {stop}")
+    return FINE
 
 
 @app.command
 def down(*, folder: Folder = None, json: Json = False) -> int:
     """Stop what `up` started; the data stay."""
-    with _errors_as_messages() as stack:
-        started = stack.status(folder or stack.default_folder())
-    pids = {} if started is None else started.pids
-    if started is not None:
+    started = _started(folder)
+    names = sorted(started.pids) if started else []
+    if started:
         started.down()
     if json:
-        _print({"stopped": sorted(pids)})
-    _messages().print(f"Stopped: {', '.join(sorted(pids))}." if pids else "Nothing was running.")
-    return 0
+        print_json({"stopped": names})
+    message(f"Stopped: {', '.join(names)}." if names else "Nothing was started here.")
+    return FINE
 
 
 @app.command
 def status(*, folder: Folder = None, json: Json = False) -> int:
     """Tell what runs, and where. Exit code 1 when something doesn't."""
-    with _errors_as_messages() as stack:
-        started = stack.status(folder or stack.default_folder())
+    started = _started(folder)
     if started is None:
         if json:
-            _print({})
-        _messages().print("Nothing was started here. Start it with: bellwether stack up")
+            print_json({})
+        message("Nothing was started here. Start it with: bellwether stack up")
         return FINDINGS
-    _print(_as_data(started) if json else _as_text(started))
-    return 0 if started.is_running() else FINDINGS
+    _tell(started, json=json)
+    return FINE if started.is_running() else FINDINGS
 
 
 @contextmanager
-def _errors_as_messages() -> Iterator[ModuleType]:
-    """Gives the stack's package, and turns its errors into a message and exit code 3.
+def _parts() -> Iterator[ModuleType]:
+    """Gives the stack's package, an extra that a worker's image lacks; its errors become messages.
 
-    The package is an extra, absent from a worker's image; the command's help must work there all the same.
+    Raises:
+        CommandError: the extra is missing, or a part can't be had.
     """
     try:
-        stack = import_module("agents.stack")
+        parts = import_module("agents.stack")
     except ModuleNotFoundError as error:
-        _give_up(f"{error}. The local stack is an extra: pip install 'bellwether[stack]'")
+        raise CommandError(
+            f"{error}. The local stack is an extra: pip install 'bellwether[stack]'", OUT_OF_REACH
+        ) from error
     try:
-        yield stack
-    except (stack.StackError, OSError) as error:
-        _give_up(str(error))
+        yield parts
+    except (parts.StackError, OSError) as error:
+        raise CommandError(str(error), OUT_OF_REACH) from error
 
 
-def _give_up(message: str) -> NoReturn:
-    _messages().print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    sys.exit(OUT_OF_REACH)
+def _started(folder: Path | None) -> "Stack | None":
+    with _parts() as parts:
+        found: Stack | None = parts.status(folder or parts.default_folder())
+    return found
 
 
-def _messages() -> Console:
-    return Console(stderr=True)
-
-
-def _print(result: dict[str, object] | str) -> None:
-    """The result, on stdout: text as it is, anything else as JSON."""
-    sys.stdout.write(result if isinstance(result, str) else msgspec.json.encode(result).decode() + "\n")
-
-
-def _as_data(stack: "Stack") -> dict[str, object]:
+def _tell(stack: "Stack", *, json: bool) -> None:
+    """As JSON, or in the form of an environment file, where a `#` tells what doesn't run."""
     parts = {"kafka": stack.kafka_part, "redis": stack.redis_part}
-    rows = {
-        name: {"address": part.address, "running": part.is_running(), "pid": stack.pids.get(name)}
-        for name, part in parts.items()
-    }
-    return {**rows, "folder": str(stack.folder)}
-
-
-def _as_text(stack: "Stack") -> str:
-    """One line a part, in the form of an environment file; a `#` tells what doesn't run."""
-    parts = {"BELLWETHER_KAFKA": stack.kafka_part, "BELLWETHER_REDIS": stack.redis_part}
-    return "".join(
-        f"{'' if part.is_running() else '# not running: '}{name}={part.address}\n" for name, part in parts.items()
-    )
+    if json:
+        rows = {
+            name: {"address": part.address, "running": part.is_running(), "pid": stack.pids.get(name)}
+            for name, part in parts.items()
+        }
+        print_json({**rows, "folder": str(stack.folder)})
+        return
+    for name, part in parts.items():
+        sys.stdout.write(f"{'' if part.is_running() else '# not running: '}BELLWETHER_{name.upper()}={part.address}\n")

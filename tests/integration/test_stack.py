@@ -71,8 +71,7 @@ def processes_of(folder: Path) -> list[psutil.Process]:
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "from agents.cli.stack import app; app()"
-    line = [sys.executable, "-c", code, *arguments, "--folder", str(folder)]
+    line = [sys.executable, "-c", "from agents.cli import main; main()", "stack", *arguments, "--folder", str(folder)]
     return subprocess.run(line, check=False, capture_output=True, text=True)  # noqa: S603 -- our own command
 
 

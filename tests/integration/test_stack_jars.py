@@ -70,7 +70,7 @@ def test_a_failed_download_tells_what_and_what_to_do(tmp_path: Path, monkeypatch
     settings.write_text(f"[repositories]\nnowhere = http://127.0.0.1:{free_port()}/maven\n")
     monkeypatch.setenv("JGO_CONFIG_FILE", str(settings))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    line = [sys.executable, "-c", "from agents.cli.stack import app; app()", "up", "--random-ports"]
+    line = [sys.executable, "-c", "from agents.cli import main; main()", "stack", "up", "--random-ports"]
     failed = subprocess.run(  # noqa: S603 -- our own command
         [*line, "--folder", str(tmp_path / "stack")], check=False, capture_output=True, text=True
     )
