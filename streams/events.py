@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-Identifier = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x20-\uffff]+$")]
+Identifier = Annotated[str, Meta(min_length=1, max_length=128)]  # the intake refuses control characters in it
 Label = Annotated[str, Meta(max_length=256)]
 AMOUNT_MINOR_MAX = 10**14  # a trillion in a currency with two decimals: beyond it, a unit was mistaken
+QUANTITY_MAX = 10**12  # keeps it an integer of 64 bits, which is what the journal can hold
 AmountMinor = Annotated[int, Meta(ge=0, le=AMOUNT_MINOR_MAX)]
 SignedAmountMinor = Annotated[int, Meta(ge=-AMOUNT_MINOR_MAX, le=AMOUNT_MINOR_MAX)]
 AtMs = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]  # up to the year 2100
@@ -149,7 +150,7 @@ class Usage(Event, tag="usage"):
     """A product was used: `quantity` in the product's own unit, `score` 0 to 10 where the customer gave one."""
 
     product: Identifier
-    quantity: Annotated[int, Meta(ge=0)] = 1
+    quantity: Annotated[int, Meta(ge=0, le=QUANTITY_MAX)] = 1
     score: Annotated[int, Meta(ge=0, le=10)] | None = None
 
 
