@@ -23,8 +23,6 @@ ENV PATH=/opt/bellwether/bin:$PATH \
     APP_DATADIR=/tmp/bellwether \
     BELLWETHER_HTTP=0.0.0.0:9187
 COPY --from=build /opt/bellwether /opt/bellwether
-WORKDIR /srv/bellwether
-COPY config config
 # A number, so that Kubernetes can see that it isn't root.
 USER 10001:10001
 EXPOSE 9187
