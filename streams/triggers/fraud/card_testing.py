@@ -34,17 +34,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     small_minor_max: Annotated[int, Meta(ge=0, description="largest small purchase, minor units of its currency")] = 500
     large_minor_min: Annotated[int, Meta(ge=1, description="least large purchase, minor units")] = 20_000
-    large_unknown_minor_min: Annotated[int, Meta(ge=1, description="the same while the card's scale isn't known")] = (
-        50_000
-    )
+    large_unknown_minor_min: Annotated[int, Meta(ge=1, description="same, for a card of unknown scale")] = 50_000
     usual_times_min: Annotated[int, Meta(ge=1, le=1000, description="least multiple of the card's usual (median)")] = 5
     history_min: Annotated[int, Meta(ge=2, le=64, description="purchases until a card's scale is known")] = 5
-    trust: Annotated[timedelta, Meta(description="how long a merchant is trusted after `genuine`")] = timedelta(
-        days=180
-    )
-    answer_within: Annotated[timedelta, Meta(description="how long asking the cardholder makes sense")] = timedelta(
-        hours=24
-    )
+    trust: Annotated[timedelta, Meta(description="how long a `genuine` holds")] = timedelta(days=180)
+    answer_within: Annotated[timedelta, Meta(description="how long to ask at all")] = timedelta(hours=24)
     risk: Annotated[float, Meta(ge=0, le=1, description="how likely the large purchase is fraud, until answered")] = 0.9
     cards_kept_max: Annotated[int, Meta(ge=1, le=16, description="cards of a customer remembered, latest used")] = 3
     tests_kept_max: Annotated[int, Meta(ge=1, le=50, description="small purchases remembered for a card")] = 5

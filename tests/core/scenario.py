@@ -1,0 +1,176 @@
+"""Scenarios: what happened, in YAML, and what must be decided. They run through the real engine, time moved by hand."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import Struct
+
+from streams import config
+from streams.actions import Decision, encode_decision
+from streams.events import AnyEvent
+from streams.journal import ConfigVersion, Entry, EventEntry, Source, Tick
+from streams.partition import JournalRecord, Partition
+from streams.trigger import load, milliseconds
+
+FOLDER = Path(__file__).parents[1] / "scenarios"
+EPOCH_MS = 1_767_571_200_000  # 2026-01-05, a Monday
+CUSTOMER = "anna"
+PROFILE = {
+    "type": "profile",
+    "id": "profile",
+    "channels": ["email", "phone"],
+    "consents": ["email", "phone"],
+    "value_minor": 100_000,
+}
+
+
+class Case(Struct, forbid_unknown_fields=True):
+    """One scenario.
+
+    Attributes:
+        given: events and ticks, `after` the epoch; ids are `e0`, `e1`, … unless given; a profile is put first if none is
+            given, with consent to e-mail and calls.
+        expect: every decision in order: an action's name (it was sent), or what the decision must hold.
+        config: parameters by trigger, and `policy`; every trigger is live.
+        arrival: ids of `given` in the order they arrive; an id may come twice.
+        order_matters: why another order of arrival decides otherwise; empty: it doesn't.
+    """
+
+    name: str
+    given: list[dict[str, Any]]
+    expect: list[str | dict[str, Any]]
+    config: dict[str, dict[str, Any]] = {}
+    arrival: list[str] = []
+    order_matters: str = ""
+
+
+def cases(path: Path) -> list[Case]:
+    """The cases of one file."""
+    return msgspec.convert(yaml.safe_load(path.read_text()), list[Case])
+
+
+def files() -> list[Path]:
+    """All scenario files."""
+    return sorted(FOLDER.rglob("*.yaml"))
+
+
+def of_trigger(name: str) -> list[Case]:
+    """The cases of one trigger."""
+    return cases(FOLDER / load()[name].family / f"{name}.yaml")
+
+
+def after_ms(duration: str) -> int:
+    """The instant so long after the epoch, as in `P2DT3H`."""
+    return EPOCH_MS + milliseconds(msgspec.convert(duration, timedelta))
+
+
+def rules(case: Case, modes: dict[str, str] | None = None) -> ConfigVersion:
+    """The case's rules as a journal entry; `modes` by trigger, live where it says nothing."""
+    overrides = dict(case.config)
+    policy = overrides.pop("policy", {})
+    named = {name: {"mode": (modes or {}).get(name, "live"), **overrides.pop(name, {})} for name in load()}
+    built = config.build({"policy": policy, "triggers": named | overrides})
+    return ConfigVersion(built.version, config.encode(built), EPOCH_MS)
+
+
+def happenings(case: Case) -> list[Entry]:
+    """The case's events and ticks in the order they arrive."""
+    given = {str(one.get("id", f"e{number}")): one for number, one in enumerate(case.given)}
+    entries = [_entry(name, one) for name, one in given.items()]
+    if case.arrival:
+        by_name = dict(zip(given, entries, strict=True))
+        entries = [by_name[name] for name in case.arrival]
+    if any(one["type"] == "profile" for one in case.given):
+        return entries
+    return [_entry("profile", PROFILE), *entries]
+
+
+def journal(case: Case, modes: dict[str, str] | None = None) -> list[Entry]:
+    """All entries of a case, its rules first."""
+    return [rules(case, modes), *happenings(case)]
+
+
+def steps(entries: Iterable[Entry], partition: Partition | None = None) -> Iterator[tuple[Partition, list[Decision]]]:
+    """Decide entry by entry; yields the partition and what was decided after each.
+
+    Entries get offsets from the partition's position on.
+    """
+    partition = partition or Partition({})
+    for entry in entries:
+        batch = partition.compute([JournalRecord(partition.position + 1, entry)])
+        partition.adopt(batch)
+        yield partition, batch.decisions
+
+
+def run(entries: Iterable[Entry]) -> list[Decision]:
+    """All decisions in order."""
+    return [decision for _, decisions in steps(entries) for decision in decisions]
+
+
+def differences(case: Case, decisions: list[Decision]) -> list[str]:
+    """How the decisions differ from what the case expects, in words; empty: they don't."""
+    expected = [{"action": one} if isinstance(one, str) else one for one in case.expect]
+    found = [f"{one.action} {one.outcome} {one.reason or ''}: {one.because}" for one in decisions]
+    if len(expected) != len(decisions):
+        return [f"expected {len(expected)} decisions, found {len(found)}:", *found]
+    return [
+        f"{name} of decision {number} ({found[number]}): expected {value!r}, found {actual!r}"
+        for number, (wanted, decision) in enumerate(zip(expected, decisions, strict=True))
+        for name, value in ({"outcome": "sent"} | wanted).items()
+        if (actual := _actual(decision, name, value)) != value
+    ]
+
+
+def digest(entries: Iterable[Entry]) -> str:
+    """A digest of every byte that these entries leave: state and decisions."""
+    left = hashlib.sha256()
+    for partition, decisions in steps(entries):
+        left.update(repr(sorted(partition.table.items())).encode())
+        left.update(b"\n".join(map(encode_decision, decisions)))
+    return left.hexdigest()
+
+
+def digest_of_all() -> str:
+    """The digest over all cases."""
+    return hashlib.sha256("".join(digest(journal(case)) for path in files() for case in cases(path)).encode()).hexdigest()
+
+
+def _entry(name: str, given: dict[str, Any]) -> Entry:
+    fields = dict(given)
+    at_ms = after_ms(fields.pop("after", "PT0S"))
+    if fields["type"] == "tick":
+        return Tick(at_ms)
+    event = msgspec.convert({"id": name, "customer": CUSTOMER, "at_ms": at_ms, **_complete(fields)}, AnyEvent)
+    unknown = set(fields) - set(event.__struct_fields__) - {"type"}
+    assert not unknown, f"{name} has unknown fields: {sorted(unknown)}"
+    return EventEntry(event, Source("scenario", 0, 0))
+
+
+def _complete(fields: dict[str, Any]) -> dict[str, Any]:
+    """What a case need not say."""
+    if fields["type"] == "card_transaction":
+        return {"currency": "EUR", **fields}
+    if fields["type"] == "account_movement":
+        return {"currency": "EUR", "account": fields.get("account_type"), **fields}
+    return fields
+
+
+def _actual(decision: Decision, name: str, value: Any) -> Any:
+    """What the decision holds, in the shape in which a case says it."""
+    match name:
+        case "measured":
+            return {one: measure.value for one, measure in decision.measured.items() if one in value}
+        case "causes":
+            return [cause.event for cause in decision.causes]
+        case "because":
+            return value if value in decision.because else decision.because
+        case "decided_after" | "expires_after" | "held_until_after":
+            at_ms = getattr(decision, name.replace("_after", "_at_ms" if name != "held_until_after" else "_ms"))
+            return value if at_ms == after_ms(value) else timedelta(milliseconds=(at_ms or 0) - EPOCH_MS)
+        case _:
+            return getattr(decision, name)
