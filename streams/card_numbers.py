@@ -39,7 +39,7 @@ _GROUP = re.compile(r"[0-9]+")
 _ESCAPE = re.compile(r"\\(?<!\\\\)\\*+u([0-9a-fA-F]{4})")  # lookbehinds come second: a literal is found faster
 _ESCAPED_GAP = re.compile(r"\\(?<!\\\\)\\*+[tnr](?=[0-9])")
 _FOREIGN = re.compile(r"[^\x01-\x7f]+")
-_SCIENTIFIC = re.compile(r"\.(?<=[2-6]\.)(?<![0-9.][2-6]\.)([0-9]{12,18})(?=[eE]\+?1[2-8](?![0-9]))")
+_SCIENTIFIC = re.compile(r"\.(?<=[2-6]\.)(?<![0-9.][2-6]\.)([0-9]{12,18})[eE]\+?(1[2-8])(?![0-9])")
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _HEXADECIMAL = r"(?=[0-9]*[a-fA-F])(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{32}|[0-9a-fA-F]{24}|[0-9a-fA-F]{16})"
 _HARMLESS = re.compile(rf"(?<![0-9A-Za-z])(?:{_UUID}|{_HEXADECIMAL})(?![0-9A-Za-z])")
@@ -81,7 +81,7 @@ def plain(text: str) -> str:
         text = _ESCAPED_GAP.sub(" ", _ESCAPE.sub(_unescape, text))
     if not text.isascii() or "\0" in text:
         text = _FOREIGN.sub(_fold_run, text)
-    return _SCIENTIFIC.sub(r"\1", text)
+    return _SCIENTIFIC.sub(lambda match: match[1].ljust(int(match[2]), "0"), text)
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -145,16 +145,16 @@ def _last_group_of_card(text: str, groups: list[Span], first: int) -> int | None
     start = groups[first][0]
     if first and text[start - 1] == ".":
         return None  # a fraction
-    digits = ""
+    longest, digits = None, ""
     sizes: tuple[int, ...] = ()
     for last in range(first, len(groups)):
         begin, end = groups[last]
         if len(digits) + end - begin > DIGITS_MAX:
-            return None
+            break
         digits, sizes = digits + text[begin:end], (*sizes, end - begin)
         if _NETWORK.fullmatch(digits) and _is_laid_out(sizes, dotted="." in text[start:end]) and is_luhn(digits):
-            return last
-    return None
+            longest = last
+    return longest
 
 
 def _is_laid_out(sizes: tuple[int, ...], *, dotted: bool) -> bool:
