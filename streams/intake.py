@@ -109,8 +109,6 @@ class Reader:
             return general or _empty_fault(value)
         if isinstance(error, msgspec.ValidationError):
             return self._shape_fault(value, str(error))
-        if isinstance(error, RecursionError):
-            return _depth_fault(value)
         if self._is_not_finite(value):
             where = self._not_finite_field(value)
             return rejected("not_finite", f"NaN or infinity{where}; expected a finite number.", value)

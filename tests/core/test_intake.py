@@ -82,6 +82,7 @@ CASES: list[tuple[Reason, bytes | None, str, str, str]] = [
     ("not_json", GOOD[:-1], "card_transaction", "truncated", "kiosk"),
     ("not_json", GOOD + b"zebra", "card_transaction", "byte", "zebra"),
     ("not_json", b"\xef\xbb\xbf" + GOOD, "card_transaction", "byte 0", "kiosk"),
+    ("not_json", b'{"a":"zebra' + b"[" * 100, "usage", "truncated", "zebra"),
     ("not_json", b"zebra NaN zebra", "usage", "JSON", "zebra"),
     ("invalid_utf8", GOOD.replace(b"kiosk", b"zebra\xff"), "card_transaction", "UTF-8", "zebra"),
     ("invalid_utf8", spelled("unknown", '"SPELT"').replace(b"SPELT", b"\xff"), "card_transaction", "UTF-8", "?"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.card_numbers import card_spans, holds_card_number, is_luhn, is_simple, plain
+from streams.card_numbers import holds_card_number, is_luhn, is_simple, plain
 from streams.dead_letters import Rejected, dead_letter, reasons_as_markdown
 from streams.journal import Source
 from streams.masking import masked
@@ -115,6 +115,7 @@ LOOKALIKES = {
     "traces": [f"00-{CHANCE.getrandbits(128):032x}-{CHANCE.getrandbits(64):016x}-01" for _ in range(2000)],
     "fractions": [repr(CHANCE.uniform(-1, 1)) for _ in range(5000)]
     + [repr(CHANCE.uniform(9, 99)) for _ in range(5000)],
+    "rates": [f"{CHANCE.randrange(4 * 10**7, 5 * 10**7)}.{CHANCE.randrange(10**7, 10**8)}" for _ in range(500)],
     "short cards": [card[:-1] for card in CARDS if len(card) == 13],
     "wrong check digit": [card[:-1] + str((int(card[-1]) + 1) % 10) for card in CARDS],
     "no network": ["1234567812345670", "9999999999999995", "0000000000000000"],
@@ -141,15 +142,14 @@ def iban(country: str, account: str) -> str:
     return f"{country}{98 - int(number) % 97:02}{account}"
 
 
-@pytest.mark.parametrize("card", [card for card in CARDS if len(card) < 19])
+@pytest.mark.parametrize("card", [card for card in CARDS if len(card) == 16])
 def test_iban_around_a_card_number_is_an_iban_only_with_its_check_digits(card: str) -> None:
     right = iban("DK", card)
-    wrong = f"DK{(int(right[2:4]) + 1) % 100:02}{card}"
-    assert not holds_card_number(right.encode())
     spaced = re.sub(r"(.{4})(?!$)", r"\1 ", right)
-    assert not holds_card_number(f"to {spaced} today".encode())
-    assert not holds_card_number(f"to {spaced} SOON".encode())
-    assert not [span for span in card_spans(wrong) if span[0] > 4]  # two more digits in front: another number
+    for text in (right, f"to {right} today", f"to {spaced} today", f"to {spaced} SOON"):
+        assert not holds_card_number(text.encode())
+    wrong_check_digits = 98 - int(right[2:4])
+    assert holds_card_number(f"to DK{wrong_check_digits:02}{spaced[4:]} today".encode())
 
 
 SECRETS = [
