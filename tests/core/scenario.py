@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import yaml
 from msgspec import Struct
 
@@ -33,8 +34,8 @@ class Case(Struct, forbid_unknown_fields=True):
     """One scenario.
 
     Attributes:
-        given: events and ticks, `after` the epoch; ids are `e0`, `e1`, … unless given; a profile is put first if none is
-            given, with consent to e-mail and calls.
+        given: events and ticks, `after` the epoch; ids are `e0`, `e1`, … unless given; a profile with consent to
+            e-mail and calls is put first if none is given.
         expect: every decision in order: an action's name (it was sent), or what the decision must hold.
         config: parameters by trigger, and `policy`; every trigger is live.
         arrival: ids of `given` in the order they arrive; an id may come twice.
@@ -54,9 +55,10 @@ def cases(path: Path) -> list[Case]:
     return msgspec.convert(yaml.safe_load(path.read_text()), list[Case])
 
 
-def files() -> list[Path]:
-    """All scenario files."""
-    return sorted(FOLDER.rglob("*.yaml"))
+def all_cases() -> list[Any]:
+    """The cases of all files, as pytest parameters."""
+    files = sorted(FOLDER.rglob("*.yaml"))
+    return [pytest.param(case, id=f"{path.stem}: {case.name}") for path in files for case in cases(path)]
 
 
 def of_trigger(name: str) -> list[Case]:
@@ -137,7 +139,8 @@ def digest(entries: Iterable[Entry]) -> str:
 
 def digest_of_all() -> str:
     """The digest over all cases."""
-    return hashlib.sha256("".join(digest(journal(case)) for path in files() for case in cases(path)).encode()).hexdigest()
+    digests = [digest(journal(one.values[0])) for one in all_cases()]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _entry(name: str, given: dict[str, Any]) -> Entry:

@@ -100,6 +100,8 @@ def card_testing(entry: CardTransaction, state: State, config: Config, customer:
         return
     card = state.cards.pop(entry.card, None) or Card()
     put_last(state.cards, entry.card, card, config.cards_kept_max)
+    if any(one.event == entry.id for one in card.smalls) or any(one.event == entry.id for one in card.larges):
+        return  # a repeat must not make a questioned purchase's merchant known
     _remember_merchant(card, entry, config)
     if entry.amount_minor <= config.small_minor_max:
         _remember_small(card, entry, config)
@@ -145,10 +147,9 @@ def _remember_large(card: Card, entry: CardTransaction, config: Config, customer
     usual_minor, threshold_minor = _scale(card.amounts.get(entry.currency, []), config)
     if entry.amount_minor < threshold_minor:
         return False
-    if all(large.event != entry.id for large in card.larges):
-        amount = (entry.amount_minor, entry.currency, entry.merchant)
-        card.larges.append(Large(entry.id, entry.position, entry.at_ms, *amount, usual_minor, threshold_minor))
-        _let_go(card, card.larges[: -config.larges_kept_max], config, customer)
+    amount = (entry.amount_minor, entry.currency, entry.merchant)
+    card.larges.append(Large(entry.id, entry.position, entry.at_ms, *amount, usual_minor, threshold_minor))
+    _let_go(card, card.larges[: -config.larges_kept_max], config, customer)
     return True
 
 
