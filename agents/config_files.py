@@ -1,5 +1,6 @@
-"""The rules from a folder: `triggers.yaml` (trigger name: mode and parameters) and `policy.yaml` (limits across them).
+"""The rules from a folder: `triggers.yaml` (`triggers: {name: {mode: ..., parameters}}`) and `policy.yaml`.
 
+Each file is one part of the document that `streams.config.build` takes, under the key that it is named after.
 Every fault is told with file, line, path, what was expected, and what was probably meant.
 """
 
@@ -23,11 +24,10 @@ POLICY_FILE = "policy.yaml"
 _FAULT = re.compile(r"(?P<what>.*) - at `(?P<path>[^`]*)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _DURATION = "; a duration is ISO 8601, as in P14D or PT15M"
-_NOTHING = Document({}, {})
 
 
 class Problem(Struct, frozen=True):
-    """One fault. `path` is the place within the file, as in `card_testing.window`; empty for the file as a whole."""
+    """One fault. `path` is the place in the file, as in `triggers.card_testing.window`; empty for all of it."""
 
     file: str
     line: int
@@ -52,66 +52,81 @@ def load(folder: Path) -> Config:
     Raises:
         ConfigError: a file is missing, can't be read, or says what it can't mean.
     """
-    triggers, problems = _read(folder / TRIGGERS_FILE)
-    policy, more = _read(folder / POLICY_FILE) if (folder / POLICY_FILE).exists() else (_NOTHING, [])
-    problems += more or list(_policy_problems(str(folder / POLICY_FILE), policy))
+    triggers, problems = _read(folder / TRIGGERS_FILE, "triggers")
+    policy = Document({}, {})
+    if (folder / POLICY_FILE).exists():
+        policy, more = _read(folder / POLICY_FILE, "policy")
+        problems += more or _policy_problems(str(folder / POLICY_FILE), policy)
     problems += _trigger_problems(str(folder / TRIGGERS_FILE), triggers)
     if problems:
         raise ConfigError(problems)
-    return config.build({"policy": policy.value, "triggers": triggers.value})
+    return config.build(policy.value | triggers.value)
 
 
-def _read(file: Path) -> tuple[Document, list[Problem]]:
-    """A file's mapping; where there is none, an empty one and the reason."""
+def _read(file: Path, key: str) -> tuple[Document, list[Problem]]:
+    """A file's document, `{key: {...}}`, with an empty value where there is none, and then the reason."""
     try:
         document = yaml_file.read(file.read_bytes())
+        problem = _shape_problem(str(file), document, key)
     except OSError as error:
-        return _NOTHING, [Problem(str(file), 1, "", f"can't be read ({error.strerror}); expected a file of settings")]
+        problem = Problem(str(file), 1, "", f"can't be read ({error.strerror}); expected a file of settings")
     except YamlError as error:
-        return _NOTHING, [Problem(str(file), error.line, "", str(error))]
-    if document.value is None:
-        return _NOTHING, []
-    if not isinstance(document.value, dict):
-        return _NOTHING, [Problem(str(file), document.lines["$"], "", "expected `name: value` lines")]
-    return document, []
+        problem = Problem(str(file), error.line, "", str(error))
+    if problem:
+        return Document({}, {}), [problem]
+    return Document({key: document.value[key] or {}}, document.lines), []
 
 
-def _policy_problems(file: str, policy: Document) -> Iterator[Problem]:
+def _shape_problem(file: str, document: Document, key: str) -> Problem | None:
+    """Why this isn't a file with just the one key and settings below."""
+    if not isinstance(document.value, dict) or not document.value:
+        return Problem(file, 1, "", f"expected `{key}:` and the settings below it")
+    if strangers := [name for name in document.value if name != key]:
+        return Problem(
+            file, document.lines[f"$.{strangers[0]}"], strangers[0], f"unknown key; only `{key}:` stands here"
+        )
+    if not isinstance(document.value[key], dict | None):
+        return Problem(file, document.lines[f"$.{key}"], key, "expected `name: value` lines below it")
+    return None
+
+
+def _policy_problems(file: str, policy: Document) -> list[Problem]:
     try:
-        config.build({"policy": policy.value})
+        config.build(policy.value)
     except msgspec.ValidationError as error:
-        yield _problem(file, policy, str(error), "$.policy", _keys(Policy))
+        return [_problem(file, policy, str(error), list(Policy.__struct_fields__))]
+    return []
 
 
-def _trigger_problems(file: str, triggers: Document) -> Iterator[Problem]:
-    """One at a time, so that one fault doesn't hide the others."""
+def _trigger_problems(file: str, document: Document) -> Iterator[Problem]:
+    """One trigger at a time, so that one fault doesn't hide the others."""
     known = load_triggers()
-    for name, settings in triggers.value.items():
-        path = f"$.{name}"
+    for name, settings in document.value.get("triggers", {}).items():
+        path = f"triggers.{name}"
+        line = document.lines[f"$.{path}"]
         if name not in known:
-            yield Problem(file, triggers.lines[path], name, f"unknown trigger{_suggestion(name, list(known))}")
+            yield Problem(file, line, path, f"unknown trigger{_suggestion(name, list(known))}")
         elif not isinstance(settings, dict):
-            yield Problem(file, triggers.lines[path], name, f"expected settings, as in {{mode: {MODES[1]}}}")
+            yield Problem(file, line, path, f"expected settings, as in {{mode: {MODES[1]}}}")
         else:
             try:
                 config.build({"triggers": {name: settings}})
             except msgspec.ValidationError as error:
-                keys = ["mode", *_keys(known[name].config)]
-                yield _problem(file, triggers, str(error), "$.triggers", keys)
+                yield _problem(file, document, str(error), ["mode", *known[name].config.__struct_fields__])
 
 
-def _problem(file: str, document: Document, error: str, root: str, keys: list[str]) -> Problem:
-    """Translate the path within the whole config, which begins with `root`, into a place in the file."""
+def _problem(file: str, document: Document, error: str, keys: list[str]) -> Problem:
+    """Place a complaint of msgspec in the file, and say what was probably meant."""
     fault = _FAULT.fullmatch(error)
-    what, path = (fault["what"], fault["path"].removeprefix(root)) if fault else (error, "")
+    what, path = (fault["what"], fault["path"]) if fault else (error, "$")
     if unknown := _UNKNOWN.fullmatch(what):
         path, what = f"{path}.{unknown[1]}", f"unknown key{_suggestion(unknown[1], keys)}"
     elif path.endswith(".mode"):
-        given = _at(document.value, path)
-        what = f"expected one of {', '.join(MODES)}{_suggestion(str(given), list(MODES))}"
+        given = str(_at(document.value, path))
+        what = f"expected one of {', '.join(MODES)}{_suggestion(given, list(MODES))}"
     elif "duration" in what.lower():
         what += _DURATION
-    return Problem(file, _line(document, f"${path}"), path.removeprefix("."), what)
+    return Problem(file, _line(document, path), path.removeprefix("$."), what)
 
 
 def _line(document: Document, path: str) -> int:
@@ -122,13 +137,9 @@ def _line(document: Document, path: str) -> int:
 
 
 def _at(value: Any, path: str) -> Any:
-    for key in path.removeprefix(".").split("."):
+    for key in path.removeprefix("$.").split("."):
         value = value[key]
     return value
-
-
-def _keys(shape: type[Struct]) -> list[str]:
-    return list(shape.__struct_fields__)
 
 
 def _suggestion(given: str, known: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from cyclopts import App, CycloptsError
@@ -21,7 +22,7 @@ COMMANDS: dict[str, str] = {
 }
 HELP = """Fraud checks and retention actions from a bank's or retailer's Kafka, each exactly once.
 
-Examples:
+For example:
 
     bellwether demo
     bellwether topics create
@@ -40,16 +41,30 @@ def _version() -> str:
         return "not installed: run from a checkout"
 
 
-app = App(name="bellwether", help=HELP, help_format="plaintext", version=_version)
-for _name, _help in COMMANDS.items():
-    app.command(f"agents.cli.{_name}:app", name=_name, help=_help)
-app.register_install_completion_command()
+def root(asked: str | None = None) -> App:
+    """The root app. Commands are named here and imported when one is asked for, so that help comes at once.
+
+    Args:
+        asked: the command that will run; it is imported now, so that its help is its own and not the line above.
+    """
+    built = App(name="bellwether", help=HELP, help_format="plaintext", version=_version)
+    for name, line in COMMANDS.items():
+        if name == asked:
+            built.command(import_module(f"agents.cli.{name}").app)
+        else:
+            built.command(f"agents.cli.{name}:app", name=name, help=line)
+    built.register_install_completion_command()
+    return built
+
+
+app = root()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code. `arguments`: without the program's name; None: the process's own."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(arguments, exit_on_error=False)
+        root(next((word for word in words if word in COMMANDS), None))(words, exit_on_error=False)
     except CycloptsError:  # told already
         sys.exit(USAGE)
     except CommandError as error:

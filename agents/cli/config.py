@@ -17,7 +17,7 @@ app = App(
     name="config",
     help="""Check the rules in triggers.yaml and policy.yaml, and put a version of them into the journal.
 
-Examples:
+For example:
 
     bellwether config check
     bellwether config check --config try-out --json

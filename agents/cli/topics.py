@@ -12,7 +12,7 @@ app = App(
     name="topics",
     help="""Create the topics that Bellwether reads and writes, or check them.
 
-Examples:
+For example:
 
     bellwether topics create
     bellwether topics create --replication-factor 3

@@ -10,9 +10,11 @@ from agents.config_files import ConfigError
 from agents.settings import PACKAGED_CONFIG
 from streams.config import Policy
 
+RULES = " {card_testing: {mode: shadow, window: PT12H}}"
+
 
 def write(folder: Path, triggers: str, policy: str | None = None) -> Path:
-    (folder / "triggers.yaml").write_text(triggers)
+    (folder / "triggers.yaml").write_text(f"triggers:{triggers}\n")
     if policy is not None:
         (folder / "policy.yaml").write_text(policy)
     return folder
@@ -51,64 +53,63 @@ def test_a_scalar_is_what_it_looks_like(text: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("triggers", "policy", "told"),
     [
+        ("\n  card_testin: {}", None, '2: triggers.card_testin: unknown trigger; did you mean "card_testing"?'),
+        ("\n  quite_another: {}", None, "2: triggers.quite_another: unknown trigger; expected one of "),
         (
-            "\ncard_testin: {mode: live}\n",
+            "\n  card_testing:\n    mode: shadwo",
             None,
-            'triggers.yaml:2: card_testin: unknown trigger; did you mean "card_testing"?',
+            '3: triggers.card_testing.mode: expected one of off, shadow, live; did you mean "shadow"?',
         ),
         (
-            "card_testing:\n  mode: shadwo\n",
-            None,
-            'triggers.yaml:2: card_testing.mode: expected one of off, shadow, live; did you mean "shadow"?',
-        ),
-        (
-            "card_testing:\n  mode: LIVE\n",
+            "\n  card_testing:\n    mode: LIVE",
             None,
             'card_testing.mode: expected one of off, shadow, live; did you mean "live"?',
         ),
+        ("\n  card_testing:\n    mode: true", None, "3: triggers.card_testing.mode: expected one of off, shadow, live"),
         (
-            "card_testing:\n  mode: true\n",
+            "\n  card_testing:\n    mode: off\n    windw: P1D",
             None,
-            "triggers.yaml:2: card_testing.mode: expected one of off, shadow, live",
+            '4: triggers.card_testing.windw: unknown key; did you mean "window"?',
         ),
         (
-            "card_testing:\n  mode: live\n  windw: P1D\n",
+            "\n  card_testing:\n    window: 86400",
             None,
-            'triggers.yaml:3: card_testing.windw: unknown key; did you mean "window"?',
+            "3: triggers.card_testing.window: Expected `duration`, got `int`; a duration is ISO 8601",
         ),
         (
-            "card_testing:\n  window: 86400\n",
+            "\n  card_testing:\n    window: a day",
             None,
-            "triggers.yaml:2: card_testing.window: Expected `duration`, got `int`; a duration is ISO 8601",
+            "3: triggers.card_testing.window: Invalid ISO8601 duration; a duration is ISO 8601",
         ),
         (
-            "card_testing:\n  window: a day\n",
+            "\n  card_testing:\n    small_minor_max: -1",
             None,
-            "triggers.yaml:2: card_testing.window: Invalid ISO8601 duration; a duration is ISO 8601",
+            "3: triggers.card_testing.small_minor_max: Expected `int` >= 0",
         ),
         (
-            "card_testing:\n  small_minor_max: -1\n",
+            "\n  card_testing:\n    history_min: 60",
             None,
-            "triggers.yaml:2: card_testing.small_minor_max: Expected `int` >= 0",
+            "2: triggers.card_testing: Expected `history_min` <= `history_kept_max`",
         ),
+        ("\n  card_testing: shadow", None, "2: triggers.card_testing: expected settings, as in {mode: shadow}"),
+        ("\n  - card_testing", None, "1: triggers: expected `name: value` lines below it"),
         (
-            "card_testing:\n  history_min: 60\n",
+            "\n  card_testing: {}\n  card_testing: {}",
             None,
-            "triggers.yaml:1: card_testing: Expected `history_min` <= `history_kept_max`",
+            "3: the key 'card_testing' stands here a second time, first in line 2",
         ),
-        ("card_testing: shadow\n", None, "triggers.yaml:1: card_testing: expected settings, as in {mode: shadow}"),
-        ("- card_testing\n", None, "triggers.yaml:1: expected `name: value` lines"),
+        (" {}\ncard_testing: {}", None, "2: card_testing: unknown key; only `triggers:` stands here"),
+        (" [", None, "triggers.yaml:2: "),
+        ("\n  a: &x 1\n  b: *x", None, "3: an alias (*name) can't be used here"),
+        ("\n  a: !!python/name:os.system x", None, "2: a tag"),
         (
-            "card_testing: {}\ncard_testing: {}\n",
-            None,
-            "triggers.yaml:2: the key 'card_testing' stands here a second time, first in line 1",
+            " {}",
+            "# limits\npolicy:\n  cool_dwn: P14D",
+            'policy.yaml:3: policy.cool_dwn: unknown key; did you mean "cool_down"?',
         ),
-        ("card_testing: [\n", None, "triggers.yaml:2: "),
-        ("a: &x 1\nb: *x\n", None, "triggers.yaml:2: an alias (*name) can't be used here"),
-        ("a: !!python/name:os.system x\n", None, "triggers.yaml:1: a tag"),
-        ("{}", "# limits\ncool_dwn: P14D\n", 'policy.yaml:2: cool_dwn: unknown key; did you mean "cool_down"?'),
-        ("{}", "held_kept_max: 0\n", "policy.yaml:1: held_kept_max: Expected `int` >= 1"),
-        ("{}", "- 1\n", "policy.yaml:1: expected `name: value` lines"),
+        (" {}", "policy:\n  held_kept_max: 0", "policy.yaml:2: policy.held_kept_max: Expected `int` >= 1"),
+        (" {}", "- 1", "policy.yaml:1: expected `policy:` and the settings below it"),
+        (" {}", "", "policy.yaml:1: expected `policy:` and the settings below it"),
     ],
 )
 def test_a_fault_is_told_with_file_line_path_and_a_suggestion(
@@ -121,11 +122,13 @@ def test_a_fault_is_told_with_file_line_path_and_a_suggestion(
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
-        config_files.load(write(tmp_path, "card_testing: {mode: on}\nnothing_like_it: {}\n", "cool_down: 3\n"))
+        config_files.load(
+            write(tmp_path, "\n  card_testing: {mode: on}\n  nothing_like_it: {}", "policy:\n  cool_down: 3")
+        )
     assert [(Path(one.file).name, one.line) for one in refused.value.problems] == [
-        ("policy.yaml", 1),
-        ("triggers.yaml", 1),
+        ("policy.yaml", 2),
         ("triggers.yaml", 2),
+        ("triggers.yaml", 3),
     ]
 
 
@@ -135,18 +138,21 @@ def test_a_folder_without_triggers_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_a_policy_it_has_its_defaults_and_what_is_not_named_is_off(tmp_path: Path) -> None:
-    bare = config_files.load(write(tmp_path, "card_testing: {mode: shadow, window: PT12H}\n"))
+    bare = config_files.load(write(tmp_path, RULES))
     assert bare.policy.cool_down == timedelta(days=14)
     assert {name for name, one in bare.triggers.items() if one.mode != "off"} == {"card_testing"}
-    same = config_files.load(write(tmp_path, "card_testing: {mode: shadow, window: PT12H}\n", "cool_down: P14D\n"))
+    same = config_files.load(write(tmp_path, RULES, "policy: {cool_down: P14D}"))
     assert same.version == bare.version
-    other = config_files.load(write(tmp_path, "card_testing: {mode: shadow, window: PT12H}\n", "cool_down: P15D\n"))
+    other = config_files.load(write(tmp_path, RULES, "policy: {cool_down: P15D}"))
     assert other.version != bare.version
 
 
 def test_the_shipped_policy_is_valid_and_says_the_defaults(tmp_path: Path) -> None:
     shipped = (PACKAGED_CONFIG / "policy.yaml").read_text()
-    assert (
-        config_files.load(write(tmp_path, "{}", shipped)).policy == config_files.load(write(tmp_path, "{}", "")).policy
-    )
-    assert set(yaml_file.read(shipped.encode()).value) == set(Policy.__struct_fields__)
+    assert config_files.load(write(tmp_path, "", shipped)).policy == config_files.load(write(tmp_path, "")).policy
+    assert set(yaml_file.read(shipped.encode()).value["policy"]) == set(Policy.__struct_fields__)
+
+
+def test_the_shipped_rules_are_valid() -> None:
+    shipped = config_files.load(PACKAGED_CONFIG)
+    assert "live" in {one.mode for one in shipped.triggers.values()}

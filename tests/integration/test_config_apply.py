@@ -20,7 +20,7 @@ Command = Callable[..., Any]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "triggers.yaml").write_text("card_testing: {mode: shadow}\n")
+    (tmp_path / "triggers.yaml").write_text("triggers: {card_testing: {mode: shadow}}\n")
     return tmp_path
 
 

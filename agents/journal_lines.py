@@ -1,0 +1,119 @@
+"""Journal entries as lines of JSON, and back, without loss: what `journal dump` writes and `replay` reads."""
+
+import msgspec
+from msgspec import Raw, Struct
+
+from streams import journal
+from streams.events import AnyEvent
+from streams.journal import ConfigVersion, Entry, Forget, Source, Tick
+from streams.partition import JournalRecord
+
+
+class Coordinates(Struct, frozen=True):
+    """`streams.journal.Source` with its field names."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class EventBody(Struct, frozen=True):
+    """`streams.journal.EventEntry` with its field names."""
+
+    event: AnyEvent
+    source: Coordinates
+    traceparent: str | None = None
+
+
+class TickBody(Struct, frozen=True):
+    """`streams.journal.Tick` with its field names."""
+
+    at_ms: int
+
+
+class ConfigBody(Struct, frozen=True):
+    """`streams.journal.ConfigVersion` with its field names; the content is the journal's bytes, JSON within JSON."""
+
+    version: str
+    content: Raw
+    at_ms: int
+
+
+class ForgetBody(Struct, frozen=True):
+    """`streams.journal.Forget` with its field names."""
+
+    request: str
+    customer: str
+    at_ms: int
+
+
+class _Line(Struct, frozen=True, tag_field="kind"):
+    partition: int
+    offset: int
+
+
+class EventLine(_Line, frozen=True, tag="event"):
+    """Something happened to a customer."""
+
+    entry: EventBody
+
+
+class TickLine(_Line, frozen=True, tag="tick"):
+    """Time has passed."""
+
+    entry: TickBody
+
+
+class ConfigLine(_Line, frozen=True, tag="config"):
+    """From here on another config decides."""
+
+    entry: ConfigBody
+
+
+class ForgetLine(_Line, frozen=True, tag="forget"):
+    """A customer's data must go."""
+
+    entry: ForgetBody
+
+
+JournalLine = EventLine | TickLine | ConfigLine | ForgetLine
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(JournalLine).decode
+
+
+def encode(partition: int, record: JournalRecord) -> bytes:
+    """One line, without its end."""
+    return _encode(_as_line(partition, *record))
+
+
+def decode(line: bytes) -> tuple[int, JournalRecord]:
+    """The partition, and the entry at its offset.
+
+    Raises:
+        msgspec.MsgspecError: it is no line of a journal dump; says what was expected.
+    """
+    read = _decode(line)
+    return read.partition, JournalRecord(read.offset, _entry(read))
+
+
+def _as_line(partition: int, offset: int, entry: Entry) -> JournalLine:
+    if isinstance(entry, Tick):
+        return TickLine(partition, offset, TickBody(entry.at_ms))
+    if isinstance(entry, ConfigVersion):
+        return ConfigLine(partition, offset, ConfigBody(entry.version, Raw(entry.content), entry.at_ms))
+    if isinstance(entry, Forget):
+        return ForgetLine(partition, offset, ForgetBody(entry.request, entry.customer, entry.at_ms))
+    source = Coordinates(entry.source.topic, entry.source.partition, entry.source.offset)
+    return EventLine(partition, offset, EventBody(entry.event, source, entry.traceparent))
+
+
+def _entry(line: JournalLine) -> Entry:
+    if isinstance(line, TickLine):
+        return Tick(line.entry.at_ms)
+    if isinstance(line, ConfigLine):
+        return ConfigVersion(line.entry.version, bytes(line.entry.content), line.entry.at_ms)
+    if isinstance(line, ForgetLine):
+        return Forget(line.entry.request, line.entry.customer, line.entry.at_ms)
+    source = line.entry.source
+    origin = Source(source.topic, source.partition, source.offset)
+    return journal.EventEntry(line.entry.event, origin, line.entry.traceparent)

@@ -1,0 +1,99 @@
+"""Decides again from a file, without Kafka: the engine that runs live, over the same entries in the same order.
+
+Used by `bellwether replay`, by the demo, and as the oracle that a live run is compared with.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec import Struct
+
+from agents import journal_lines, source_lines
+from agents.line_files import Line
+from agents.source_lines import OnRejected
+from streams.actions import Decision
+from streams.config import Config
+from streams.partition import JournalRecord, Partition
+
+Decided = tuple[int, Decision]
+
+
+class ReplayError(Exception):
+    """A line that can't be replayed; the message names file and line."""
+
+
+class _Kind(Struct):
+    kind: str | None = None
+
+
+class Replay:
+    """Partitions by number, fed entry by entry.
+
+    Attributes:
+        tables: the state of each partition, as a worker's table holds it; continued from if it isn't empty.
+        entries: how many were applied, by kind.
+        repeated: events that their customer had seen before.
+        passed_over: entries at or below an offset that was applied already; nothing came of them.
+    """
+
+    def __init__(self, tables: dict[int, dict[bytes, bytes]] | None = None) -> None:
+        self.tables = {} if tables is None else tables
+        self.entries: dict[str, int] = {}
+        self.repeated = 0
+        self.passed_over = 0
+        self._partitions = {number: Partition(table) for number, table in self.tables.items()}
+
+    def apply(self, number: int, record: JournalRecord) -> list[Decision]:
+        """Apply one entry to a partition and return its decisions, in order.
+
+        Raises:
+            msgspec.ValidationError: a config version that doesn't fit this release.
+        """
+        partition = self._partitions.get(number)
+        if partition is None:
+            partition = self._partitions[number] = Partition(self.tables.setdefault(number, {}))
+        batch = partition.compute([record])
+        partition.adopt(batch)
+        for kind, count in batch.counts.items():
+            self.entries[kind] = self.entries.get(kind, 0) + count
+        self.passed_over += not batch.counts
+        self.repeated += batch.repeated
+        return batch.decisions
+
+
+def is_dump(line: Line | None) -> bool:
+    """Whether a file that begins with this line is a journal dump; if not, it is one of source records."""
+    try:
+        return line is not None and msgspec.json.decode(line.text, type=_Kind).kind is not None
+    except (ValueError, RecursionError):
+        return False
+
+
+def replay_entries(entries: Iterable[tuple[int, JournalRecord]], replay: Replay) -> Iterator[Decided]:
+    """The decisions on these entries, each with its partition, in the order of the entries."""
+    for number, record in entries:
+        for decision in replay.apply(number, record):
+            yield number, decision
+
+
+def replay_journal(lines: Iterable[Line], replay: Replay) -> Iterator[Decided]:
+    """The decisions on a journal dump, in the order of its lines; rules come from its config entries.
+
+    Raises:
+        ReplayError: a line isn't a dump's, or holds a config that doesn't fit this release.
+    """
+    for line in lines:
+        try:
+            number, record = journal_lines.decode(line.text)
+            decisions = replay.apply(number, record)
+        except (ValueError, RecursionError) as error:
+            raise ReplayError(f"{line.file}:{line.number}: not a line of a journal dump: {error}") from error
+        for decision in decisions:
+            yield number, decision
+
+
+def replay_sources(
+    lines: Iterable[Line], rules: Config, replay: Replay, on_rejected: OnRejected = lambda *_: None
+) -> Iterator[Decided]:
+    """The decisions on source records under these rules, in one partition, 0; `on_rejected` hears of dead letters."""
+    return replay_entries(((0, record) for record in source_lines.journal(lines, rules, on_rejected)), replay)
