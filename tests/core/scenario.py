@@ -1,7 +1,7 @@
 """Scenarios: what happened, in YAML, and what must be decided. They run through the real engine, time moved by hand."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 import yaml
 from msgspec import Struct
 
-from streams import config
+from streams import config, state
 from streams.actions import Decision, encode_decision
 from streams.events import AnyEvent
 from streams.journal import ConfigVersion, Entry, EventEntry, Source, Tick
@@ -97,21 +97,33 @@ def journal(case: Case, modes: dict[str, str] | None = None) -> list[Entry]:
     return [rules(case, modes), *happenings(case)]
 
 
-def steps(entries: Iterable[Entry], partition: Partition | None = None) -> Iterator[tuple[Partition, list[Decision]]]:
-    """Decide entry by entry; yields the partition and what was decided after each.
+class World:
+    """A partition, and `kept`: what a restart would find of it in the table."""
 
-    Entries get offsets from the partition's position on.
-    """
-    partition = partition or Partition({})
-    for entry in entries:
-        batch = partition.compute([JournalRecord(partition.position + 1, entry)])
-        partition.adopt(batch)
-        yield partition, batch.decisions
+    def __init__(self, kept: dict[bytes, bytes] | None = None) -> None:
+        self.kept = dict(kept or {})
+        self.partition = Partition(dict(self.kept))
+
+    def take(self, entries: Iterable[Entry]) -> list[Decision]:
+        """Decide entry by entry; offsets go on from the last one."""
+        return [decision for entry in entries for decision in self._take(entry)]
+
+    def sub_state(self, trigger: str) -> bytes | None:
+        """What a trigger has of the customer, as it is stored."""
+        blob = self.kept.get(CUSTOMER.encode())
+        raw = state.decode(blob).triggers.get(trigger) if blob else None
+        return None if raw is None else bytes(raw)
+
+    def _take(self, entry: Entry) -> list[Decision]:
+        batch = self.partition.compute([JournalRecord(self.partition.position + 1, entry)])
+        self.partition.adopt(batch)
+        self.kept |= {key: blob for key, blob in batch.changes.items() if blob is not None}
+        return batch.decisions
 
 
 def run(entries: Iterable[Entry]) -> list[Decision]:
     """All decisions in order."""
-    return [decision for _, decisions in steps(entries) for decision in decisions]
+    return World().take(entries)
 
 
 def differences(case: Case, decisions: list[Decision]) -> list[str]:
@@ -129,11 +141,11 @@ def differences(case: Case, decisions: list[Decision]) -> list[str]:
 
 
 def digest(entries: Iterable[Entry]) -> str:
-    """A digest of every byte that these entries leave: state and decisions."""
-    left = hashlib.sha256()
-    for partition, decisions in steps(entries):
-        left.update(repr(sorted(partition.table.items())).encode())
-        left.update(b"\n".join(map(encode_decision, decisions)))
+    """A digest of every byte that these entries leave: state after each, and decisions."""
+    world, left = World(), hashlib.sha256()
+    for entry in entries:
+        decisions = world.take([entry])
+        left.update(repr((sorted(world.kept.items()), [*map(encode_decision, decisions)])).encode())
     return left.hexdigest()
 
 

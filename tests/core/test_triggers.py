@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from streams import events, state
 from streams.actions import Decision
 from streams.facts import Facts
 from streams.journal import Entry, EventEntry, Source, Tick
-from streams.partition import Partition
-from streams.trigger import Candidate, Trigger, load
+from streams.rules import Rules
+from streams.trigger import Candidate, Rule, Trigger, load
 from tests.core import scenario
 from tests.core.any_entry import any_entry, any_event
+from tests.core.scenario import World
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Source("test", 0, 0)
@@ -41,23 +42,14 @@ class BrokenError(Exception):
     """What a trigger breaks with here."""
 
 
-def own_state(partition: Partition, one: Trigger) -> bytes | None:
-    blob = partition.table.get(scenario.CUSTOMER.encode())
-    raw = state.decode(blob).triggers.get(one.name) if blob else None
-    return None if raw is None else bytes(raw)
-
-
 @pytest.mark.parametrize("case", scenario.all_cases())
 def test_same_journal_same_bytes_however_it_is_cut(case: scenario.Case) -> None:
     entries = scenario.journal(case)
     assert scenario.digest(entries) == scenario.digest(entries)
-    table: dict[bytes, bytes] = {}
-    restarted = [
-        decision
-        for entry in entries
-        for _, decisions in scenario.steps([entry], Partition(table))
-        for decision in decisions
-    ]
+    world, restarted = World(), []
+    for entry in entries:
+        world = World(world.kept)
+        restarted += world.take([entry])
     assert restarted == scenario.run(entries)
 
 
@@ -72,23 +64,30 @@ def test_hash_seed_changes_nothing() -> None:
 @pytest.mark.parametrize("step", [0, 1, 2])
 @every_case
 def test_a_trigger_that_breaks_leaves_its_state(one: Trigger, case: scenario.Case, step: int) -> None:
-    broken = 0
-    for partition, entry in _before_each(case):
-        before = own_state(partition, one)
-        listeners = partition.rules.listeners
-        listener = replace(listeners[one.name], trigger=replace(one, rule=_breaking(one.rule, step)))
-        hearing = {
-            kind: tuple(listener if other.trigger.name == one.name else other for other in others)
-            for kind, others in partition.rules.hearing.items()
-        }
-        partition.rules = replace(partition.rules, listeners=listeners | {one.name: listener}, hearing=hearing)
-        [(_, decisions)] = scenario.steps([entry], partition)
-        assert own_state(partition, one) == before
+    world, broken = World(), 0
+    for entry in scenario.journal(case):
+        fails = World(world.kept)
+        fails.partition.rules = _with_rule(fails.partition.rules, one, _breaking(one.rule, step))
+        decisions = fails.take([entry])
+        assert fails.sub_state(one.name) == world.sub_state(one.name)
         broken += sum(decision.reason == "BrokenError" for decision in decisions)
+        world.take([entry])
     assert broken
 
 
-def _breaking(rule: Callable[..., Iterator[Candidate]], step: int) -> Callable[..., Iterator[Candidate]]:
+def _with_rule(rules: Rules, one: Trigger, rule: Rule) -> Rules:
+    """The same rules, but for the rule of one trigger."""
+    listeners = {
+        name: replace(listener, trigger=replace(one, rule=rule)) if name == one.name else listener
+        for name, listener in rules.listeners.items()
+    }
+    hearing = {
+        kind: tuple(listeners[listener.trigger.name] for listener in hears) for kind, hears in rules.hearing.items()
+    }
+    return replace(rules, listeners=listeners, hearing=hearing)
+
+
+def _breaking(rule: Rule, step: int) -> Rule:
     """The rule, breaking at its `step`th candidate, or at its end."""
 
     def broken(*arguments: Any) -> Iterator[Candidate]:
@@ -99,15 +98,6 @@ def _breaking(rule: Callable[..., Iterator[Candidate]], step: int) -> Callable[.
         raise BrokenError
 
     return broken
-
-
-def _before_each(case: scenario.Case) -> Iterator[tuple[Partition, Entry]]:
-    """A partition of its own in the state before each entry, with that entry."""
-    first, *rest = scenario.journal(case)
-    [(partition, _)] = scenario.steps([first])
-    for entry in rest:
-        yield Partition(dict(partition.table)), entry
-        [(partition, _)] = scenario.steps([entry], partition)
 
 
 @pytest.mark.parametrize("event_ids_kept_max", [16, 0])
@@ -153,12 +143,13 @@ def test_a_due_time_fires_once(one: Trigger, case: scenario.Case) -> None:
     day_ms = 86_400_000
     last_ms = scenario.EPOCH_MS + 1000 * day_ms
     ticks = [Tick(last_ms), Tick(last_ms + day_ms), Tick(last_ms + 2 * day_ms)]
-    *_, (_, first), (_, second), (partition, third) = scenario.steps([*scenario.journal(case), *ticks])
-    assert not [decision for decision in (*second, *third) if decision.trigger == one.name]
-    raw = own_state(partition, one)
+    world = World()
+    decisions = world.take([*scenario.journal(case), ticks[0]])
+    assert len({decision.id for decision in decisions}) == len(decisions)
+    assert not [decision for decision in world.take(ticks[1:]) if decision.trigger == one.name]
+    raw = world.sub_state(one.name)
     due_ms = getattr(msgspec.msgpack.decode(raw, type=one.state), "due_ms", None) if raw else None
-    assert due_ms is None or due_ms > partition.clock_ms
-    assert len({decision.id for decision in first}) == len(first)
+    assert due_ms is None or due_ms > ticks[-1].at_ms
 
 
 @every_trigger
@@ -178,23 +169,24 @@ def test_state_stays_small(one: Trigger) -> None:
 
 @every_trigger
 def test_other_entries_leave_its_state_undecoded(one: Trigger) -> None:
-    [(partition, _)] = scenario.steps([scenario.rules(scenario.Case("", [], []))])
-    unreadable = Raw(msgspec.msgpack.encode("not this trigger's state"))
-    customer = state.Customer(triggers={one.name: unreadable})
-    partition.table[scenario.CUSTOMER.encode()] = state.encode(customer)
+    world = World()
+    world.take([scenario.rules(scenario.Case("", [], []))])
+    unreadable = msgspec.msgpack.encode("not this trigger's state")
+    customer = state.encode(state.Customer(triggers={one.name: Raw(unreadable)}))
+    world = World(world.kept | {scenario.CUSTOMER.encode(): customer})
     chance = random.Random(3)  # noqa: S311 - seeded
     others = [kind for kind in events.EVENT_TYPES if kind not in one.on]
     entries = [EventEntry(any_event(kind, chance, n, scenario.CUSTOMER), SOURCE) for n, kind in enumerate(others)]
-    found = [decision for _, decisions in scenario.steps(entries, partition) for decision in decisions]
-    assert [decision for decision in found if decision.trigger == one.name] == []
-    assert own_state(partition, one) == bytes(unreadable)
+    assert [decision for decision in world.take(entries) if decision.trigger == one.name] == []
+    assert world.sub_state(one.name) == unreadable
 
 
 @every_trigger
 def test_off_is_silent_and_shadow_only_watches(one: Trigger) -> None:
     for case in scenario.of_trigger(one.name):
-        *_, (partition, _) = scenario.steps(scenario.journal(case, {one.name: "off"}))
-        assert own_state(partition, one) is None
+        world = World()
+        world.take(scenario.journal(case, {one.name: "off"}))
+        assert world.sub_state(one.name) is None
         for mode, outcomes in (("off", set()), ("shadow", {"shadow"})):
             found = scenario.run(scenario.journal(case, {one.name: mode}))
             assert {decision.outcome for decision in found if decision.trigger == one.name} <= outcomes
