@@ -17,7 +17,9 @@ def unit_done(metrics: Metrics, stage: str, records: int, seconds: float) -> Non
     metrics.batch_duration_seconds.observe(stage, values=(seconds,))
 
 
-def taken_in(metrics: Metrics, fetched: Mapping[Place, Sequence[Fetched]], rejected: Mapping[tuple[str, str], int]) -> None:
+def taken_in(
+    metrics: Metrics, fetched: Mapping[Place, Sequence[Fetched]], rejected: Mapping[tuple[str, str], int]
+) -> None:
     """Source records became journal entries and dead letters; `rejected` counts the latter by topic and reason."""
     dead: dict[str, int] = {}
     for (topic, reason), count in rejected.items():

@@ -48,30 +48,30 @@ class Holding(Struct):
 class Assignment:
     """The partitions of this worker. `tables` is the Faust table's data: partition number to blobs by key."""
 
-    def __init__(self, kafka: str, group: str, partitions: int, tables: Tables, views: Views, metrics: Metrics) -> None:
+    def __init__(self, kafka: str, tables: Tables, views: Views, metrics: Metrics) -> None:
         self.holdings: dict[int, Holding] = {}
         self.recovered = asyncio.Event()
         self.tables = tables
         self._kafka = kafka
-        self._group = group
-        self._partitions = partitions
         self._views = views
         self._metrics = metrics
+        self._ready_reader: Reader | None = None
         self._reader: Reader | None = None
+        self._offered: dict[Place, int] = {}
         self._generation = 0
 
     async def revoke(self) -> None:
         """Stop reading and let what is under way finish; ends the process if it takes too long."""
         self._generation += 1
         self.recovered.clear()
-        reader, self._reader = self._reader, None
+        readers = [reader for reader in (self._reader, self._ready_reader) if reader is not None]
+        self._reader = self._ready_reader = None
         try:
             async with asyncio.timeout(DRAIN_LIMIT_SECONDS):
                 await asyncio.gather(*(lane.drain() for lane in self.lanes()))
         except TimeoutError:
             stop.at_once(stop.Code.TIMED_OUT, "drain_took_too_long", limit_seconds=DRAIN_LIMIT_SECONDS)
-        if reader is not None:
-            await reader.stop()
+        await asyncio.gather(*(reader.stop() for reader in readers))
 
     async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
         """Let lost partitions go and fence the old owners of new ones: before any state or offset is read."""
@@ -87,7 +87,7 @@ class Assignment:
         log.info("partitions_assigned", held=sorted(self.holdings), new=[holding.number for holding in new])
 
     async def recover(self) -> None:
-        """Read the state of new partitions, then begin to read the log; gives up if a rebalance came meanwhile."""
+        """Read the state of new partitions and make a reader ready; gives up if a rebalance came meanwhile."""
         generation, began_at = self._generation, monotonic()
         missing = [holding for holding in self.holdings.values() if holding.decide is None]
         tables = await read_table(self._kafka, topics.CHANGELOG.name, [one.number for one in missing])
@@ -102,8 +102,15 @@ class Assignment:
         if generation != self._generation:
             await reader.stop()
             return
-        self._reader = reader
+        self._ready_reader = reader
         self._metrics.recovery_duration_seconds.set(monotonic() - began_at)
+
+    def open(self) -> None:
+        """Begin to read: only now, since Faust empties the agents' queues while it resumes."""
+        if self._ready_reader is None:
+            return
+        self._reader, self._ready_reader = self._ready_reader, None
+        self._offered = {}
         self.recovered.set()
         log.info("ready", held=sorted(self.holdings), customers=sum(map(len, self.tables.values())))
 
@@ -115,7 +122,7 @@ class Assignment:
             return []
         try:
             batches = await reader.read()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it can't be read
             if generation != self._generation:
                 return []  # closed under our hands by a rebalance
             stop.at_once(stop.Code.BATCH_FAILED, "reading_failed", error=repr(error))
@@ -125,11 +132,18 @@ class Assignment:
 
     def offer(self, batch: Batch) -> None:
         """Hand a batch to its lane; one that outlived its generation is dropped, it will be read again."""
-        if batch.generation == self._generation:
-            holding = self.holdings[batch.place.partition]
-            lane = holding.decide if batch.place.topic == topics.JOURNAL.name else holding.intake
-            if lane is not None:
-                lane.offer(batch)
+        if batch.generation != self._generation:
+            return
+        expected = self._offered.get(batch.place, 0)
+        if batch.number != expected:  # one was dropped on its way through Faust: going on would lose it
+            stop.at_once(
+                stop.Code.BATCH_FAILED, "batch_lost", place=batch.place, number=batch.number, expected=expected
+            )
+        self._offered[batch.place] = expected + 1
+        holding = self.holdings[batch.place.partition]
+        lane = holding.decide if batch.place.topic == topics.JOURNAL.name else holding.intake
+        if lane is not None:
+            lane.offer(batch)
 
     def lanes(self) -> list[Lane]:
         """All lanes that are ready."""
@@ -141,23 +155,25 @@ class Assignment:
         return await self._reader.lags() if self._reader is not None else {}
 
     def _holding(self, number: int) -> Holding:
-        logs = [KafkaLog(self._kafka, f"{self._group}-{stage}-{number}", self._group) for stage in STAGES]
-        return Holding(number, *logs)
+        intake, decide = (KafkaLog(self._kafka, f"{topics.APP}-{stage}-{number}", topics.APP) for stage in STAGES)
+        return Holding(number, intake, decide)
 
     async def _positions(self, missing: list[Holding]) -> dict[Place, int | None]:
         places = [Place(topic, holding.number) for holding in missing for topic in SOURCE_TOPICS]
-        return await committed_positions(self._kafka, self._group, places) if places else {}
+        return await committed_positions(self._kafka, topics.APP, places) if places else {}
 
     def _take_up(self, holding: Holding, table: dict[bytes, bytes], committed: dict[Place, int | None]) -> None:
         """Build a partition's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
         number = holding.number
         partition = Partition(table)
         self.tables[number] = table
-        sources: dict[Place, int | None] = {Place(topic, number): committed[Place(topic, number)] for topic in SOURCE_TOPICS}
+        sources: dict[Place, int | None] = {
+            Place(topic, number): committed[Place(topic, number)] for topic in SOURCE_TOPICS
+        }
         journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
         holding.work = DecideWork(number, partition, self._views, self._metrics)
         holding.intake = Lane(
-            "intake", holding.intake_log, IntakeWork(self._partitions, self._metrics), sources, self._metrics
+            "intake", holding.intake_log, IntakeWork(topics.PARTITIONS, self._metrics), sources, self._metrics
         )
         holding.decide = Lane("decide", holding.decide_log, holding.work, journal, self._metrics)
         self._views.assign(number, table)

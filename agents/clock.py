@@ -7,7 +7,7 @@ isn't later than the last is ignored, and any decision follows from the journal 
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import aiokafka
@@ -21,18 +21,27 @@ from streams.trigger import milliseconds
 
 INTERVAL_SECONDS = 1.0
 OVERDUE_INTERVAL_SECONDS = 0.1  # a tick fires a bounded number of customers: more ticks while some are left
-Clock = Callable[[DecideWork], int]
+EVENT_STEP_MS = 6 * 3_600_000  # event time flies: ticks in between let things fall due near their time
+Clock = Callable[[DecideWork, int], Iterable[int]]
 
 
-def wall_clock(_: DecideWork) -> int:
-    """Milliseconds since the epoch, now."""
-    return time.time_ns() // 1_000_000
+def wall_clock(_: DecideWork, last_ms: int) -> Iterable[int]:
+    """A tick with the time now, in milliseconds since the epoch, if that is later than the last."""
+    now_ms = time.time_ns() // 1_000_000
+    return (now_ms,) if now_ms > last_ms else ()
 
 
 def event_clock(allowance: timedelta) -> Clock:
-    """A clock that follows the partition's newest event, `allowance` behind."""
+    """A clock that follows the partition's newest event, `allowance` behind, in whole steps."""
     behind_ms = milliseconds(allowance)
-    return lambda work: work.newest_event_at_ms - behind_ms
+
+    def ticks(work: DecideWork, last_ms: int) -> Iterable[int]:
+        if work.newest_event_at_ms < 0:
+            return ()
+        first_ms = last_ms if last_ms > 0 else work.newest_event_at_ms - behind_ms
+        return range(first_ms + EVENT_STEP_MS, work.newest_event_at_ms - behind_ms + 1, EVENT_STEP_MS)
+
+    return ticks
 
 
 class Ticker:
@@ -57,8 +66,8 @@ class Ticker:
     async def _tick(self, producer: aiokafka.AIOKafkaProducer) -> None:
         acknowledged = []
         for work in self._works():
-            at_ms = self._clock(work)
-            if at_ms > max(self._sent.get(work.number, 0), work.partition.clock_ms):
+            last_ms = max(self._sent.get(work.number, -1), work.partition.clock_ms)
+            for at_ms in self._clock(work, last_ms):
                 self._sent[work.number] = at_ms
                 value = encode_entry(Tick(at_ms))
                 acknowledged.append(await producer.send(topics.JOURNAL.name, value, partition=work.number))

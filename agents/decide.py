@@ -42,5 +42,5 @@ class DecideWork:
     def _adopt(self, batch: Batch, records: Sequence[Fetched]) -> None:
         self.partition.adopt(batch)
         self.newest_event_at_ms = max(self.newest_event_at_ms, batch.newest_event_at_ms)
-        self._views.mark(self.number, (key for key in batch.changes if key not in RESERVED_KEYS))
+        self._views.mark(self.number, batch.changes.keys() - RESERVED_KEYS)
         accounting.decided(self._metrics, self.partition, batch, records)

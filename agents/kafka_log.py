@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 import aiokafka
 import aiokafka.producer.sender
 from aiokafka import TopicPartition
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
 
 from agents.unit_of_work import Place, Record
 
@@ -15,7 +17,7 @@ BATCH_BYTES_MAX = 1 << 20  # the broker's default `message.max.bytes` is slightl
 RETRY_BACKOFF_MS = 10  # the last transaction's markers are often still being written when the next one begins
 
 
-class RecordTooLarge(ValueError):
+class RecordTooLargeError(ValueError):
     """A single record doesn't fit into a batch."""
 
 
@@ -34,7 +36,7 @@ class KafkaLog:
             retry_backoff_ms=RETRY_BACKOFF_MS,
         )
         self._group = group
-        self._sent: list[asyncio.Future[object]] = []
+        self._sent: list[asyncio.Future[RecordMetadata]] = []
 
     async def start(self) -> None:
         """Connect, fence older owners, settle their open transactions."""
@@ -53,16 +55,9 @@ class KafkaLog:
         """Add records to the open transaction, in as few batches as they fit into.
 
         Raises:
-            RecordTooLarge: one of them is larger than a batch may be.
+            RecordTooLargeError: one of them is larger than a batch may be.
         """
-        batch = self._producer.create_batch()
-        for record in records:
-            if not _fits(batch, record):
-                await self._send(batch, place)
-                batch = self._producer.create_batch()
-                if not _fits(batch, record):
-                    raise RecordTooLarge(f"{place.topic}: a record of {len(record.value or b'')} bytes")
-        await self._send(batch, place)
+        self._sent += await append_batches(self._producer, place, records)
 
     async def commit(self, positions: Mapping[Place, int]) -> None:
         """Commit, after every append was acknowledged: `commit_transaction` itself doesn't notice a failed one."""
@@ -71,11 +66,29 @@ class KafkaLog:
         await self._producer.send_offsets_to_transaction(offsets, self._group)
         await self._producer.commit_transaction()
 
-    async def _send(self, batch: aiokafka.producer.message_accumulator.BatchBuilder, place: Place) -> None:
-        if batch.record_count():
-            self._sent.append(await self._producer.send_batch(batch, place.topic, partition=place.partition))
+
+async def append_batches(
+    producer: aiokafka.AIOKafkaProducer, place: Place, records: Sequence[Record]
+) -> list[asyncio.Future[RecordMetadata]]:
+    """Hand records to a producer in as few batches as they fit into; the acknowledgements are to be awaited.
+
+    Raises:
+        RecordTooLargeError: one of them is larger than a batch may be.
+    """
+    sent, batch = [], producer.create_batch()
+    for record in records:
+        if not _fits(batch, record):
+            sent.append(await producer.send_batch(batch, place.topic, partition=place.partition))
+            batch = producer.create_batch()
+            if not _fits(batch, record):
+                raise RecordTooLargeError(f"{place.topic}: a record of {len(record.value or b'')} bytes")
+    sent.append(await producer.send_batch(batch, place.topic, partition=place.partition))
+    return sent
 
 
-def _fits(batch: aiokafka.producer.message_accumulator.BatchBuilder, record: Record) -> bool:
+def _fits(batch: BatchBuilder, record: Record) -> bool:
     """Append to the batch; False if it is full."""
-    return batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers) is not None
+    added = batch.append(
+        key=record.key, value=record.value, timestamp=record.timestamp_ms, headers=list(record.headers)
+    )
+    return added is not None

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.lane import Batch, Lane
-from agents.unit_of_work import Place
+from agents.unit_of_work import Fetched, Place
 
 FETCH_WAIT_MS_MAX = 10  # one fetch is in flight per broker: a quiet partition must not delay the others for long
 FETCH_BYTES_MAX = 1 << 20
@@ -27,6 +27,7 @@ class Reader:
     def __init__(self, bootstrap_servers: str, lanes: Mapping[Place, Lane]) -> None:
         self._consumer = _consumer(bootstrap_servers)
         self._lanes = {TopicPartition(*place): lane for place, lane in lanes.items()}
+        self._fetched = dict.fromkeys(self._lanes, 0)
 
     async def start(self, positions: Mapping[Place, int | None]) -> None:
         """Begin at these offsets; where there is none, at the oldest record there is."""
@@ -53,7 +54,11 @@ class Reader:
             await asyncio.sleep(ALL_FULL_PAUSE_SECONDS)
             return []
         fetched = await self._consumer.getmany(*ready, timeout_ms=READ_LIMIT_MS)
-        return [Batch(Place(partition.topic, partition.partition), records) for partition, records in fetched.items()]
+        return [self._batch(partition, records) for partition, records in fetched.items()]
+
+    def _batch(self, partition: TopicPartition, records: list[Fetched]) -> Batch:
+        self._fetched[partition] += 1
+        return Batch(Place(partition.topic, partition.partition), records, self._fetched[partition] - 1)
 
     async def lags(self) -> dict[Place, tuple[int, int]]:
         """Per place, the position reached and the end of the log as far as known: what the watchdog compares."""
@@ -91,9 +96,7 @@ async def read_table(bootstrap_servers: str, topic: str, numbers: Iterable[int])
     return tables
 
 
-async def committed_positions(
-    bootstrap_servers: str, group: str, places: Iterable[Place]
-) -> dict[Place, int | None]:
+async def committed_positions(bootstrap_servers: str, group: str, places: Iterable[Place]) -> dict[Place, int | None]:
     """The group's committed offset of each place; None where it has none."""
     partitions = [TopicPartition(*place) for place in places]
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)

@@ -24,10 +24,11 @@ UNIT_LIMIT_SECONDS = 30.0  # well below the transaction time-out: it must be us 
 
 
 class Batch(Struct):
-    """Records of one place in offset order, as they were fetched in one generation of the assignment."""
+    """Records of one place in offset order; the `number`th batch that its reader fetched from there, from 0."""
 
     place: Place
     records: Sequence[Fetched]
+    number: int
     generation: int = 0
 
 
@@ -38,7 +39,12 @@ class Lane:
     """
 
     def __init__(
-        self, stage: str, transactions: TransactionalLog, work: Work, positions: dict[Place, int | None], metrics: Metrics
+        self,
+        stage: str,
+        transactions: TransactionalLog,
+        work: Work,
+        positions: dict[Place, int | None],
+        metrics: Metrics,
     ) -> None:
         self.stage = stage
         self.positions = positions

@@ -5,6 +5,8 @@ fresh one, with new producers, learns what really became of a transaction.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import NoReturn
 
@@ -21,6 +23,7 @@ class Code(IntEnum):
     TIMED_OUT = 72
     NO_PROGRESS = 73
     ASSIGNMENT_FAILED = 74
+    TASK_FAILED = 75
     MISCONFIGURED = 78
 
 
@@ -28,3 +31,12 @@ def at_once(code: Code, event: str, **details: object) -> NoReturn:
     """Say why, then end the process; no clean-up code runs."""
     log.critical(event, exit_code=int(code), meaning=code.name.lower(), **details)
     os._exit(code)
+
+
+@contextmanager
+def on_failure(code: Code, event: str, **details: object) -> Iterator[None]:
+    """End the process if the block raises: for places where Faust would lose the exception or go on after it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is, this worker can't go on
+        at_once(code, event, error=repr(error), **details)

@@ -4,8 +4,7 @@ Faust keeps group membership, assignment, lifecycle and agents. It doesn't fetch
 from `Assignment`, which reads with consumers of its own (docs/decisions/0002-own-reader.md says why).
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
 
@@ -56,7 +55,17 @@ class BatchConsumer(driver.Consumer):
 
     def _message(self, place: TP, batch: Any) -> ConsumerMessage:
         return ConsumerMessage(
-            place.topic, place.partition, next(self._numbers), 0.0, 0, [], None, batch, None, tp=place
+            place.topic,
+            place.partition,
+            offset=next(self._numbers),
+            timestamp=0.0,
+            timestamp_type=0,
+            headers=[],
+            key=None,
+            value=batch,
+            checksum=None,
+            tp=place,
+            generation_id=self.app.consumer_generation_id,  # a stream skips messages of another generation
         )
 
 
@@ -100,19 +109,17 @@ class TableManager(faust.tables.manager.TableManager):
     def recovery(self) -> Recovery:
         """The recovery service, made on first use."""
         if self._recovery is None:
-            self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
+            self._recovery: Recovery | None = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery
 
 
 class CustomerTable(faust.Table):
-    """The one Faust table. Its data lives in `app.assignment.tables`; lanes write its changelog in their transactions."""
+    """The one Faust table. Its data is `app.assignment.tables`; lanes write its changelog in their transactions."""
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Recover what was newly assigned. Faust would lose an exception here: the process ends instead."""
-        try:
+        with stop.on_failure(stop.Code.ASSIGNMENT_FAILED, "recovery_failed"):
             await self.app.assignment.recover()
-        except Exception as error:
-            stop.at_once(stop.Code.ASSIGNMENT_FAILED, "recovery_failed", error=repr(error))
         await super().on_recovery_completed(active_tps, standby_tps)
 
 
@@ -120,7 +127,6 @@ class BatchApp(faust.App):
     """A Faust app whose partitions are held by an `Assignment`, set before it starts."""
 
     assignment: Any
-    on_stopping: Callable[[], Awaitable[None]]
 
     async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Our lanes finish before Faust gives the partitions up."""
@@ -129,11 +135,14 @@ class BatchApp(faust.App):
 
     async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Old owners are fenced before anything of the partitions is read."""
-        try:
+        with stop.on_failure(stop.Code.ASSIGNMENT_FAILED, "fencing_failed"):
             await self.assignment.assign({(tp.topic, tp.partition) for tp in assigned})
-        except Exception as error:
-            stop.at_once(stop.Code.ASSIGNMENT_FAILED, "fencing_failed", error=repr(error))
         await super()._on_partitions_assigned(assigned, generation_id)
+
+    def on_rebalance_end(self) -> None:
+        """Faust has resumed: batches may flow."""
+        super().on_rebalance_end()
+        self.assignment.open()
 
     async def _stop_consumer(self) -> None:
         """A clean stop: what is under way is committed, then the group is left."""

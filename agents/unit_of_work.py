@@ -19,11 +19,12 @@ class Place(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What is appended: no key means any, no value is a tombstone."""
+    """What is appended: no key means any, no value is a tombstone, no timestamp is now."""
 
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+    timestamp_ms: int | None = None
 
 
 class Fetched(Protocol):

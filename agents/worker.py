@@ -2,18 +2,20 @@
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import faust
 import faust.streams
+import msgspec
 import uvloop
 
-from agents import clock, stop
-from agents.assignment import SOURCE_TOPICS, Assignment, Tables
+from agents import clock, settings, stop
+from agents.assignment import SOURCE_TOPICS, Assignment
 from agents.metrics import Metrics
-from agents.settings import Settings
 from agents.transport import BatchApp, BatchTopic, CustomerTable, TableManager
 from agents.views import Views
 from agents.watchdog import Watchdog
@@ -26,10 +28,11 @@ REQUEST_TIMEOUT_SECONDS = 40
 POLL_INTERVAL_MAX_SECONDS = 10 * 86_400.0  # a worker without partitions must not be thrown out of its group
 SWITCH_INTERVAL_SECONDS = 0.0005  # Faust's membership thread shares the GIL: 5 ms a hand-over would add up
 FLUSH_VIEWS_SECONDS = 2.0
+TICKS = "BELLWETHER_TICKS"  # wall-clock, or event-time:DURATION with how far behind the newest event ticks stay
 RAW = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
 
 
-def run(settings: Settings, ticks: clock.Clock) -> NoReturn:
+def run(known: settings.Settings, ticks: clock.Clock) -> NoReturn:
     """Run one worker until SIGTERM; exits 0 after a clean stop, else with a code of `stop.Code`."""
     if faust.streams._CStreamIterator is None:  # noqa: SLF001 - its slow twin acknowledges what it skips
         stop.at_once(stop.Code.MISCONFIGURED, "faust_without_cython", hint="install the wheel, unset NO_CYTHON")
@@ -38,19 +41,19 @@ def run(settings: Settings, ticks: clock.Clock) -> NoReturn:
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = build(settings, ticks)
-    faust.Worker(
+    app = build(known, ticks)
+    worker = faust.Worker(
         app, loop=loop, loglevel="WARNING", override_logging=False, redirect_stdouts=False, quiet=True
-    ).execute_from_commandline()
+    )
+    sys.exit(worker.execute_from_commandline())
 
 
-def build(settings: Settings, ticks: clock.Clock) -> BatchApp:
+def build(known: settings.Settings, ticks: clock.Clock) -> BatchApp:
     """The Faust app with its agents, its table and its tasks."""
     metrics = Metrics(dead_letters.REASONS)
-    views = Views(settings.redis, describe, metrics)
-    tables: Tables = {}
-    app = _app(settings)
-    app.assignment = Assignment(settings.kafka, topics.APP, topics.PARTITIONS, tables, views, metrics)
+    views = Views(known.redis, describe, metrics)
+    app = _app(known)
+    app.assignment = Assignment(known.kafka, {}, views, metrics)
     for name in (*SOURCE_TOPICS, topics.JOURNAL.name):
         _add_agent(app, name)
     app.tables.add(
@@ -62,16 +65,16 @@ def build(settings: Settings, ticks: clock.Clock) -> BatchApp:
             beacon=app.tables.beacon,
         )
     )
-    ticker = clock.Ticker(settings.kafka, app.assignment, ticks)
+    ticker = clock.Ticker(known.kafka, app.assignment, ticks)
     for task in (ticker.run, Watchdog(app.assignment).run, views.run):
         app.task(_guarded(task))
     return app
 
 
-def _app(settings: Settings) -> BatchApp:
+def _app(known: settings.Settings) -> BatchApp:
     return BatchApp(
         topics.APP,
-        broker=[f"kafka://{address}" for address in settings.kafka.split(",")],
+        broker=[f"kafka://{address}" for address in known.kafka.split(",")],
         store="memory://",
         Topic=BatchTopic,
         TableManager=TableManager,
@@ -102,10 +105,29 @@ def _guarded(run_for_ever: Callable[[], Awaitable[None]]) -> Callable[[], Awaita
     """A task whose failure ends the process: nobody would notice that it is gone."""
 
     async def task() -> None:
-        try:
+        with stop.on_failure(stop.Code.TASK_FAILED, "task_failed", task=run_for_ever.__qualname__):
             await run_for_ever()
-        except Exception as error:
-            stop.at_once(stop.Code.BATCH_FAILED, "task_failed", task=run_for_ever.__qualname__, error=repr(error))
 
     task.__name__ = run_for_ever.__qualname__.replace(".", "_")
     return task
+
+
+def _ticks(said: str) -> clock.Clock:
+    """The clock that `BELLWETHER_TICKS` names."""
+    kind, _, allowance = said.partition(":")
+    if kind == "wall-clock":
+        return clock.wall_clock
+    return clock.event_clock(msgspec.convert(allowance, timedelta))
+
+
+def main() -> NoReturn:
+    """One worker process, as the supervisor starts it."""
+    try:
+        known, ticks = settings.load(), _ticks(os.environ.get(TICKS, "wall-clock"))
+    except (settings.SettingsError, msgspec.ValidationError) as error:
+        stop.at_once(stop.Code.MISCONFIGURED, "environment_refused", error=str(error))
+    run(known, ticks)
+
+
+if __name__ == "__main__":
+    main()

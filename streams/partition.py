@@ -21,7 +21,7 @@ from streams.rules import Rules, compile_rules
 
 PARTITION_KEY = b"\x00partition"  # no customer's: an identifier begins with a printable character
 CONFIG_KEY = b"\x00config"
-RESERVED_KEYS = (PARTITION_KEY, CONFIG_KEY)
+RESERVED_KEYS = frozenset((PARTITION_KEY, CONFIG_KEY))
 
 
 class JournalRecord(NamedTuple):
@@ -57,19 +57,21 @@ class Batch(Struct):
 
 
 class Partition:
-    """One partition's state. `table` holds its blobs by key and is changed by `adopt` alone."""
+    """One partition's state. `table` holds the customers' blobs by key and is changed by `adopt` alone.
+
+    It is made from the table's content; the partition's own two records are taken out of that.
+    """
 
     def __init__(self, table: dict[bytes, bytes]) -> None:
-        self.table = table
-        record = msgspec.msgpack.decode(table.get(PARTITION_KEY, b"\x90"), type=PartitionRecord)
+        record = msgspec.msgpack.decode(table.pop(PARTITION_KEY, b"\x90"), type=PartitionRecord)
         self.position = record.position
         self.clock_ms = record.clock_ms
-        self.rules = _rules(table.get(CONFIG_KEY))
+        self.rules = _rules(table.pop(CONFIG_KEY, None))
+        self.table = table
         self._scheduled: dict[bytes, int] = {}
         self._heap: list[tuple[int, bytes]] = []
         for key, blob in table.items():
-            if key not in RESERVED_KEYS:
-                self._schedule(key, state.decode_header(blob).due_ms)
+            self._schedule(key, state.decode_header(blob).due_ms)
         self._batch = Batch()
 
     def compute(self, records: Iterable[JournalRecord]) -> Batch:
@@ -91,17 +93,13 @@ class Partition:
         for key, blob in batch.changes.items():
             if blob is None:
                 self.table.pop(key, None)
-            else:
+            elif key not in RESERVED_KEYS:
                 self.table[key] = blob
 
     @property
     def overdue(self) -> bool:
         """Whether a due time has passed that the last tick didn't reach: it fires a bounded number."""
         return bool(self._heap) and self._heap[0][0] <= self.clock_ms
-
-    def customers(self) -> Iterable[bytes]:
-        """The keys of all customers, in no order."""
-        return (key for key in self.table if key not in RESERVED_KEYS)
 
     def _apply(self, offset: int, entry: Entry) -> None:
         if isinstance(entry, EventEntry):

@@ -1,0 +1,38 @@
+"""`bellwether worker`: workers, kept running."""
+
+import asyncio
+import sys
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter, validators
+
+from agents import settings
+from agents.supervisor import Supervisor
+from agents.worker import TICKS
+
+app = App(name="worker", help="Run workers, and restart those that stop.")
+
+
+@app.default
+def worker(
+    *,
+    processes: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))] = 1,
+    ticks: Literal["wall-clock", "event-time"] = "wall-clock",
+    allowance: str = "PT0S",
+) -> None:
+    """Run workers until SIGTERM; then finish what is under way and exit 0, within ten seconds.
+
+    Addresses: BELLWETHER_KAFKA, BELLWETHER_REDIS. Probes and metrics: BELLWETHER_HTTP, one port up for each process.
+
+    Examples:
+        bellwether worker
+        bellwether worker --processes 2
+        bellwether worker --ticks event-time --allowance P21D
+
+    Args:
+        processes: How many; more than the journal has partitions are idle.
+        ticks: What a tick says: the time now, or the newest event's time (for recorded events played at speed).
+        allowance: With event-time, how far ticks stay behind the newest event, as an ISO 8601 duration.
+    """
+    environment = {TICKS: ticks if ticks == "wall-clock" else f"{ticks}:{allowance}"}
+    sys.exit(asyncio.run(Supervisor(processes, environment, settings.load().http).run()))
