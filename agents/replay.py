@@ -13,7 +13,7 @@ from agents.line_files import Line
 from agents.source_lines import OnRejected
 from streams.actions import Decision
 from streams.config import Config
-from streams.partition import JournalRecord, Partition
+from streams.partition import Batch, JournalRecord, Partition
 
 Decided = tuple[int, Decision]
 
@@ -30,7 +30,8 @@ class Replay:
     """Partitions by number, fed entry by entry.
 
     Attributes:
-        tables: the state of each partition, as a worker's table holds it; continued from if it isn't empty.
+        tables: the content of each partition's changelog, the partition's own records included; continued from if it
+            isn't empty.
         entries: how many were applied, by kind.
         repeated: events that their customer had seen before.
         passed_over: entries at or below an offset that was applied already; nothing came of them.
@@ -41,7 +42,7 @@ class Replay:
         self.entries: dict[str, int] = {}
         self.repeated = 0
         self.passed_over = 0
-        self._partitions = {number: Partition(table) for number, table in self.tables.items()}
+        self._partitions = {number: Partition(dict(table)) for number, table in self.tables.items()}
 
     def apply(self, number: int, record: JournalRecord) -> list[Decision]:
         """Apply one entry to a partition and return its decisions, in order.
@@ -49,16 +50,25 @@ class Replay:
         Raises:
             msgspec.ValidationError: a config version that doesn't fit this release.
         """
-        partition = self._partitions.get(number)
-        if partition is None:
-            partition = self._partitions[number] = Partition(self.tables.setdefault(number, {}))
+        if number not in self._partitions:
+            self.tables[number], self._partitions[number] = {}, Partition({})
+        partition = self._partitions[number]
         batch = partition.compute([record])
         partition.adopt(batch)
+        self._keep(number, batch)
+        return batch.decisions
+
+    def _keep(self, number: int, batch: Batch) -> None:
+        table = self.tables[number]
+        for key, blob in batch.changes.items():
+            if blob is None:
+                table.pop(key, None)
+            else:
+                table[key] = blob
         for kind, count in batch.counts.items():
             self.entries[kind] = self.entries.get(kind, 0) + count
         self.passed_over += not batch.counts
         self.repeated += batch.repeated
-        return batch.decisions
 
 
 def is_dump(line: Line | None) -> bool:
