@@ -1,8 +1,12 @@
 """Counting what was adopted, once per batch: so the metrics equal what is on the log."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
+from msgspec import Struct
+
+from agents.health import Health
 from agents.metrics import Metrics
 from agents.unit_of_work import Fetched, Place
 from streams.partition import Batch, Partition
@@ -10,11 +14,23 @@ from streams.partition import Batch, Partition
 MS_PER_SECOND = 1000
 
 
-def unit_done(metrics: Metrics, stage: str, records: int, seconds: float) -> None:
-    """A transaction was committed and adopted."""
+class Instruments(Struct, frozen=True):
+    """What the worker shows of itself."""
+
+    metrics: Metrics
+    health: Health
+
+
+@contextmanager
+def unit_of_work(instruments: Instruments, stage: str, partition: int, records: int) -> Iterator[None]:
+    """Around a transaction, from computing to adoption. One that fails ends the process, so it isn't counted."""
+    metrics, began_at = instruments.metrics, time.monotonic()
+    instruments.health.batch_started(stage, partition)
+    yield
+    instruments.health.batch_ended(stage, partition)
     metrics.transactions.add(stage, "committed")
     metrics.batch_records.observe(stage, values=(records,))
-    metrics.batch_duration_seconds.observe(stage, values=(seconds,))
+    metrics.batch_duration_seconds.observe(stage, values=(time.monotonic() - began_at,))
 
 
 def taken_in(

@@ -15,12 +15,12 @@ import structlog
 from msgspec import Struct
 
 from agents import stop
+from agents.accounting import Instruments
 from agents.decide import DecideWork
 from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Reader, committed_positions, read_table
-from agents.lane import Batch, Lane
-from agents.metrics import Metrics
+from agents.lane import Batch, Lane, LaneName
 from agents.unit_of_work import Place
 from agents.views import Views
 from streams import topics
@@ -31,7 +31,6 @@ DRAIN_LIMIT_SECONDS = 40.0  # longer than a unit of work may take, far below the
 STAGES = ("intake", "decide")
 SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
 IDLE_SECONDS = 0.05
-Tables = dict[int, dict[bytes, bytes]]
 
 
 class Holding(Struct):
@@ -48,13 +47,14 @@ class Holding(Struct):
 class Assignment:
     """The partitions of this worker. `tables` is the Faust table's data: partition number to blobs by key."""
 
-    def __init__(self, kafka: str, tables: Tables, views: Views, metrics: Metrics) -> None:
+    def __init__(self, kafka: str, views: Views, instruments: Instruments) -> None:
         self.holdings: dict[int, Holding] = {}
         self.recovered = asyncio.Event()
-        self.tables = tables
+        self.tables: dict[int, dict[bytes, bytes]] = {}
         self._kafka = kafka
         self._views = views
-        self._metrics = metrics
+        self._instruments = instruments
+        instruments.metrics.customers.set_function(lambda: sum(map(len, self.tables.values())))
         self._ready_reader: Reader | None = None
         self._reader: Reader | None = None
         self._offered: dict[Place, int] = {}
@@ -84,6 +84,7 @@ class Assignment:
         await asyncio.gather(*(log.stop() for holding in lost for log in (holding.intake_log, holding.decide_log)))
         await asyncio.gather(*(log.start() for holding in new for log in (holding.intake_log, holding.decide_log)))
         self.holdings.update({holding.number: holding for holding in new})
+        self._instruments.health.assigned(len(numbers))
         log.info("partitions_assigned", held=sorted(self.holdings), new=[holding.number for holding in new])
 
     async def recover(self) -> None:
@@ -103,7 +104,7 @@ class Assignment:
             await reader.stop()
             return
         self._ready_reader = reader
-        self._metrics.recovery_duration_seconds.set(monotonic() - began_at)
+        self._instruments.metrics.recovery_duration_seconds.set(monotonic() - began_at)
 
     def open(self) -> None:
         """Begin to read: only now, since Faust empties the agents' queues while it resumes."""
@@ -112,6 +113,7 @@ class Assignment:
         self._reader, self._ready_reader = self._ready_reader, None
         self._offered = {}
         self.recovered.set()
+        self._instruments.health.recovered()
         log.info("ready", held=sorted(self.holdings), customers=sum(map(len, self.tables.values())))
 
     async def read(self) -> list[Batch]:
@@ -164,18 +166,17 @@ class Assignment:
 
     def _take_up(self, holding: Holding, table: dict[bytes, bytes], committed: dict[Place, int | None]) -> None:
         """Build a partition's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
-        number = holding.number
+        number, instruments = holding.number, self._instruments
         partition = Partition(table)
         self.tables[number] = table
         sources: dict[Place, int | None] = {
             Place(topic, number): committed[Place(topic, number)] for topic in SOURCE_TOPICS
         }
         journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
-        holding.work = DecideWork(number, partition, self._views, self._metrics)
-        holding.intake = Lane(
-            "intake", holding.intake_log, IntakeWork(topics.PARTITIONS, self._metrics), sources, self._metrics
-        )
-        holding.decide = Lane("decide", holding.decide_log, holding.work, journal, self._metrics)
+        holding.work = DecideWork(number, partition, self._views, instruments.metrics)
+        intake = IntakeWork(topics.PARTITIONS, instruments.metrics)
+        holding.intake = Lane(LaneName("intake", number), holding.intake_log, intake, sources, instruments)
+        holding.decide = Lane(LaneName("decide", number), holding.decide_log, holding.work, journal, instruments)
         self._views.assign(number, table)
 
 

@@ -5,22 +5,28 @@ transaction's own few milliseconds. Lanes run side by side.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from msgspec import Struct
 
 from agents import accounting, stop
-from agents.metrics import Metrics
 from agents.unit_of_work import Fetched, Place, TransactionalLog, Work, carry_out
 
 log = structlog.get_logger()
 RECORDS_PER_TRANSACTION_MAX = 5000
 RECORDS_QUEUED_MAX = 10_000
 UNIT_LIMIT_SECONDS = 30.0  # well below the transaction time-out: it must be us who gives up first
+
+
+class LaneName(NamedTuple):
+    """A stage (`intake` or `decide`) of a partition number."""
+
+    stage: str
+    partition: int
 
 
 class Batch(Struct):
@@ -40,18 +46,17 @@ class Lane:
 
     def __init__(
         self,
-        stage: str,
+        name: LaneName,
         transactions: TransactionalLog,
         work: Work,
         positions: dict[Place, int | None],
-        metrics: Metrics,
+        instruments: accounting.Instruments,
     ) -> None:
-        self.stage = stage
+        self.name = name
         self.positions = positions
-        self.unit_began_at: float | None = None
         self._log = transactions
         self._work = work
-        self._metrics = metrics
+        self._instruments = instruments
         self._queue: deque[Batch] = deque()
         self._queued = 0
         self._task: asyncio.Task[None] | None = None
@@ -103,17 +108,15 @@ class Lane:
     async def _unit(self, fetched: dict[Place, list[Fetched]]) -> None:
         if not fetched:
             return
-        self.unit_began_at = time.monotonic()
+        count = sum(map(len, fetched.values()))
         try:
-            async with asyncio.timeout(UNIT_LIMIT_SECONDS):
-                outputs = self._work.compute(fetched)
-                await carry_out(self._log, outputs)
+            with accounting.unit_of_work(self._instruments, *self.name, count):
+                async with asyncio.timeout(UNIT_LIMIT_SECONDS):
+                    outputs = self._work.compute(fetched)
+                    await carry_out(self._log, outputs)
         except BaseException as error:  # noqa: BLE001 - whatever happened, the outcome is unknown: a fresh start settles it
             self._give_up(error, fetched)
         self.positions.update(outputs.positions)
-        count = sum(map(len, fetched.values()))
-        accounting.unit_done(self._metrics, self.stage, count, time.monotonic() - self.unit_began_at)
-        self.unit_began_at = None
 
     def _give_up(self, error: BaseException, fetched: dict[Place, list[Fetched]]) -> None:
         code = stop.Code.BATCH_FAILED
@@ -125,4 +128,4 @@ class Lane:
             f"{place.topic}/{place.partition}": (records[0].offset, records[-1].offset)
             for place, records in fetched.items()
         }
-        stop.at_once(code, "unit_of_work_failed", stage=self.stage, offsets=spans, error=type(error).__name__)
+        stop.at_once(code, "unit_of_work_failed", stage=self.name.stage, offsets=spans, error=type(error).__name__)

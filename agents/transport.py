@@ -4,7 +4,7 @@ Faust keeps group membership, assignment, lifecycle and agents. It doesn't fetch
 from `Assignment`, which reads with consumers of its own (docs/decisions/0002-own-reader.md says why).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -124,9 +124,21 @@ class CustomerTable(faust.Table):
 
 
 class BatchApp(faust.App):
-    """A Faust app whose partitions are held by an `Assignment`, set before it starts."""
+    """A Faust app whose partitions are held by an `Assignment`.
+
+    Set before it starts: `companions` run from start to stop (Faust's own tasks only begin after the first recovery),
+    `on_drained` is awaited in a clean stop once nothing is under way any more.
+    """
 
     assignment: Any
+    companions: Sequence[Callable[[], Awaitable[None]]]
+    on_drained: Callable[[], Awaitable[object]]
+
+    async def on_start(self) -> None:
+        """Companions start before anything of Kafka."""
+        for companion in self.companions:
+            self.add_future(companion())
+        await super().on_start()
 
     async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Our lanes finish before Faust gives the partitions up."""
@@ -147,6 +159,7 @@ class BatchApp(faust.App):
     async def _stop_consumer(self) -> None:
         """A clean stop: what is under way is committed, then the group is left."""
         await self.assignment.revoke()
+        await self.on_drained()
         await super()._stop_consumer()
 
     def _new_transport(self) -> Transport:

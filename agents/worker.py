@@ -2,26 +2,32 @@
 
 import asyncio
 import gc
+import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any, NoReturn
 
 import faust
 import faust.streams
 import msgspec
+import structlog
 import uvloop
 
-from agents import clock, settings, stop
+from agents import clock, logs, settings, stop, transport
+from agents.accounting import Instruments
 from agents.assignment import SOURCE_TOPICS, Assignment
+from agents.health import Health, serving
 from agents.metrics import Metrics
 from agents.transport import BatchApp, BatchTopic, CustomerTable, TableManager
 from agents.views import Views
 from agents.watchdog import Watchdog
-from streams import dead_letters, topics
+from streams import dead_letters, topics, trigger, turn
 from streams.view import describe
 
+log = structlog.get_logger()
 SESSION_TIMEOUT_SECONDS = 6
 HEARTBEAT_SECONDS = 1
 REQUEST_TIMEOUT_SECONDS = 40
@@ -45,15 +51,19 @@ def run(known: settings.Settings, ticks: clock.Clock) -> NoReturn:
     worker = faust.Worker(
         app, loop=loop, loglevel="WARNING", override_logging=False, redirect_stdouts=False, quiet=True
     )
+    worker.spinner = None
+    logging.getLogger(transport.__name__).setLevel(logging.WARNING)  # Faust's services report under their subclass
     sys.exit(worker.execute_from_commandline())
 
 
 def build(known: settings.Settings, ticks: clock.Clock) -> BatchApp:
     """The Faust app with its agents, its table and its tasks."""
-    metrics = Metrics(dead_letters.REASONS)
+    metrics = Metrics(dead_letters.REASONS, suppression_reasons())
+    metrics.build.show(version("bellwether"))
     views = Views(known.redis, describe, metrics)
+    health = Health(redis_ok=lambda: not views.breaker_open)
     app = _app(known)
-    app.assignment = Assignment(known.kafka, {}, views, metrics)
+    app.assignment = Assignment(known.kafka, views, Instruments(metrics, health))
     for name in (*SOURCE_TOPICS, topics.JOURNAL.name):
         _add_agent(app, name)
     app.tables.add(
@@ -65,10 +75,21 @@ def build(known: settings.Settings, ticks: clock.Clock) -> BatchApp:
             beacon=app.tables.beacon,
         )
     )
-    ticker = clock.Ticker(known.kafka, app.assignment, ticks)
-    for task in (ticker.run, Watchdog(app.assignment).run, views.run):
-        app.task(_guarded(task))
+    ticker, watchdog = clock.Ticker(known.kafka, app.assignment, ticks), Watchdog(app.assignment)
+
+    async def serve() -> None:
+        async with serving(known.http, health, metrics.registry) as url:
+            log.info("serving", url=url)
+            await asyncio.Event().wait()
+
+    app.companions = [_guarded(run_for_ever) for run_for_ever in (serve, ticker.run, watchdog.run, views.run)]
+    app.on_drained = lambda: views.flush(FLUSH_VIEWS_SECONDS)
     return app
+
+
+def suppression_reasons() -> set[str]:
+    """Every reason for silence: the arbiter's and the triggers' own."""
+    return {*turn.REASONS, *(reason for one in trigger.load().values() for reason in one.quiet)}
 
 
 def _app(known: settings.Settings) -> BatchApp:
@@ -108,7 +129,6 @@ def _guarded(run_for_ever: Callable[[], Awaitable[None]]) -> Callable[[], Awaita
         with stop.on_failure(stop.Code.TASK_FAILED, "task_failed", task=run_for_ever.__qualname__):
             await run_for_ever()
 
-    task.__name__ = run_for_ever.__qualname__.replace(".", "_")
     return task
 
 
@@ -122,6 +142,7 @@ def _ticks(said: str) -> clock.Clock:
 
 def main() -> NoReturn:
     """One worker process, as the supervisor starts it."""
+    logs.set_up()
     try:
         known, ticks = settings.load(), _ticks(os.environ.get(TICKS, "wall-clock"))
     except (settings.SettingsError, msgspec.ValidationError) as error:
