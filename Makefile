@@ -1,0 +1,56 @@
+# `make` alone says what there is. A machine needs make and Python 3.11 or later; the rest goes into .venv, by hash.
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint bench docs lock clean
+
+help:  ## say what there is (also without a target)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+demo: $(INSTALLED)  ## see it work: Kafka, Redis, customers, events, and what is decided on them
+	$(BIN)/bellwether demo
+
+test: lint  ## lint, then every test, with a real Kafka and Redis; ends with pytest's own last line
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+lint: $(INSTALLED)  ## style, format, types, and which module may import which
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED)  ## measure throughput and latency on this machine
+	$(BIN)/python -m bench
+
+docs: $(INSTALLED)  ## write the pages that come from the code
+	$(BIN)/bellwether docs triggers
+	$(BIN)/python -m agents.metrics > docs/metrics.md
+
+lock: $(BIN)/uv  ## pin every package again, by hash, after a change of pyproject.toml
+	$(COMPILE) pyproject.toml --extra stack --extra dev --output-file requirements.lock
+	$(COMPILE) pyproject.toml --output-file requirements-runtime.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
+		| $(COMPILE) - --output-file requirements-build.lock
+
+clean:  ## remove .venv, caches and what was built
+	rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Made again only when the pins or the project's own description change.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or later is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11"; \
+		exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/uv: $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: uv==$(UV_VERSION)
