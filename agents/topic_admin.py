@@ -1,5 +1,6 @@
 """The topics as they should be, made and checked on a broker."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,8 @@ from streams.topics import Topic
 # A record of the broker's usual largest size, and for dead letters room for one of those with headers around it.
 MESSAGE_BYTES_MAX = 1_048_588
 DEAD_LETTER_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
+KNOWN_SECONDS_MAX = 20.0
+KNOWN_PAUSE_SECONDS = 0.05
 # Their partition counts are one promise: the customer's partition in the journal is that of the state.
 BOUND_TOGETHER: tuple[Topic, ...] = (topics.JOURNAL, topics.CHANGELOG)
 
@@ -50,12 +53,13 @@ async def create(bootstrap: str, *, replication_factor: int = 1) -> list[str]:
     With three or more replicas a write counts when all but one have it (`min.insync.replicas`).
 
     Raises:
-        KafkaError: the broker is out of reach, or refuses.
+        KafkaError, TimeoutError: the broker is out of reach, or refuses.
     """
     new = [_new_topic(topic, replication_factor) for topic in topics.ALL]
     async with _admin(bootstrap) as admin:
         response = await admin.create_topics(new)
-    made = [name for name, code, *text in response.topic_errors if _is_new(name, code, text)]
+        made = [name for name, code, *text in response.topic_errors if _is_new(name, code, text)]
+        await _until_known(admin, {topic.name for topic in topics.ALL})
     return [topic.name for topic in topics.ALL if topic.name in made]
 
 
@@ -83,8 +87,18 @@ async def partition_counts(bootstrap: str) -> dict[str, int]:
         KafkaError: the broker is out of reach.
     """
     async with _admin(bootstrap) as admin:
-        found = await admin.describe_topics()
-    return {one["topic"]: len(one["partitions"]) for one in found}
+        return await _counts(admin)
+
+
+async def _counts(admin: Any) -> dict[str, int]:
+    return {one["topic"]: len(one["partitions"]) for one in await admin.describe_topics()}
+
+
+async def _until_known(admin: Any, names: set[str]) -> None:
+    """Wait until the broker tells of these topics: it does so a moment after it made them."""
+    async with asyncio.timeout(KNOWN_SECONDS_MAX):
+        while not names <= (await _counts(admin)).keys():  # noqa: ASYNC110 - the event would be the broker's
+            await asyncio.sleep(KNOWN_PAUSE_SECONDS)
 
 
 @asynccontextmanager
