@@ -8,6 +8,7 @@ right.
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from functools import lru_cache
 from itertools import islice
 
@@ -17,24 +18,27 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.partitioner import murmur2
 
 from agents.demo.generator import SourceRecord
+from agents.demo.timeline import END_MS, START_MS
 from agents.kafka_log import append_batches
 from agents.unit_of_work import Place, Record
 from streams import topics
 
-SLICE = 5000
+SLICES = 60  # of the whole: so small that ticks follow closely, large enough for speed
 SLICES_AHEAD = 2
 POLL_SECONDS = 0.02
+# How far ticks must stay behind the newest event; one slice more than is ahead, since slices aren't equally long.
+ALLOWANCE = timedelta(milliseconds=(END_MS - START_MS) // SLICES * (SLICES_AHEAD + 1))
 Reached = dict[TopicPartition, int]
 
 
-async def send(kafka: str, records: Iterable[SourceRecord], progress: Callable[[int], None]) -> int:
-    """Send all records and wait until all are taken in; returns how many. `progress` is told how many went out."""
+async def send(kafka: str, records: Iterable[SourceRecord], events: int, progress: Callable[[int], object]) -> None:
+    """Send all records, `events` of them about, and wait until all are taken in; `progress` hears how many are out."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     count, ends = 0, []
     try:
         async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True) as producer:
-            for some in _slices(records):
+            for some in _slices(records, max(1, events // SLICES)):
                 ends.append(await _send_slice(producer, some))
                 count += len(some)
                 progress(count)
@@ -44,12 +48,11 @@ async def send(kafka: str, records: Iterable[SourceRecord], progress: Callable[[
             await _taken_in(admin, end)
     finally:
         await admin.close()
-    return count
 
 
-def _slices(records: Iterable[SourceRecord]) -> Iterator[list[SourceRecord]]:
+def _slices(records: Iterable[SourceRecord], size: int) -> Iterator[list[SourceRecord]]:
     source = iter(records)
-    while some := list(islice(source, SLICE)):
+    while some := list(islice(source, size)):
         yield some
 
 

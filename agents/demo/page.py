@@ -1,0 +1,129 @@
+"""The report as a person reads it, 80 columns wide."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from textwrap import fill
+
+from rich.console import Console
+from rich.table import Table
+
+from agents.demo.report import Example, Report
+from agents.demo.truth import ALL_ACTIONS, Row
+from streams import topics
+from streams.actions import Decision, Measure
+
+WIDTH = 80
+TITLES = {"verify_with_cardholder": "A fraud check, in words", "loan_offer": "A loan offer, in words"}
+
+
+def show(report: Report) -> None:
+    """Print it to stdout."""
+    console = Console(highlight=False, markup=False, width=WIDTH)
+    _title(console, "Throughput")
+    console.print(
+        f"{report.events:,} events of {report.customers:,} customers in {report.seconds:.1f} s: "
+        f"{report.events_per_second:,} events/s, from the first sent to the last decided."
+    )
+    entries = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.entries.items()))
+    console.print(f"Journal: {entries} entries; {report.repeated_events:,} events came twice and counted once.")
+    _title(console, "Decisions")
+    rows = [(one.trigger, one.outcome, one.reason or "-", f"{one.count:,}") for one in report.decisions]
+    _table(console, ("trigger", "outcome", "reason", "count"), rows, numbers=1)
+    _title(console, "Against what was planted")
+    _table(console, ("trigger", "planted", "found", "false alarms", "precision", "recall"), _scores(report), numbers=5)
+    _title(console, "Dead letters")
+    _table(console, ("reason", "planted", "found"), _letters(report), numbers=2)
+    for example in report.examples:
+        _explain(console, example)
+    _title(console, "Exactly once")
+    _table(console, ("", ""), _checks(report), header=False)
+
+
+def _title(console: Console, text: str) -> None:
+    console.print()
+    console.print(text, style="bold")
+
+
+def _table(
+    console: Console, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0, header: bool = True
+) -> None:
+    """The last `numbers` columns stand to the right."""
+    table = Table(box=None, pad_edge=False, show_header=header, header_style="dim")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place >= len(columns) - numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _scores(report: Report) -> list[tuple[str, ...]]:
+    return [
+        (
+            one.trigger,
+            f"{one.planted:,}",
+            f"{one.found:,}",
+            f"{one.false_alarms:,}",
+            _share(one.precision),
+            _share(one.recall),
+        )
+        for one in report.scores
+        if one.action == ALL_ACTIONS
+    ]
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.3f}"
+
+
+def _letters(report: Report) -> list[tuple[str, ...]]:
+    expected, got = report.dead_letters_expected, report.dead_letters
+    return [(reason, str(expected.get(reason, 0)), str(got.get(reason, 0))) for reason in sorted({*expected, *got})]
+
+
+def _explain(console: Console, example: Example) -> None:
+    one = example.decision
+    _title(console, TITLES.get(one.action, one.action))
+    console.print(f"{_day(one.event_at_ms)}, customer {one.customer}: {one.action}, {one.priority}.")
+    console.print(fill(f"Because {one.because}.", WIDTH))
+    rows = [("Looked at", _measures(one)), ("About", _pairs(one))]
+    causes = ", ".join(f"{cause.position} ({cause.event})" for cause in one.causes)
+    rows.append(("Entries", f"{topics.JOURNAL.name}, partition {example.partition}, offsets {causes}"))
+    rows.append(("Rules", f"version {one.config_version}"))
+    rows.append(("Decision", one.id))
+    _table(console, ("", ""), rows, header=False)
+
+
+def _measures(one: Decision) -> str:
+    return ", ".join(f"{name} {_measure(measure)}" for name, measure in one.measured.items())
+
+
+def _measure(measure: Measure) -> str:
+    return str(measure.value) if measure.threshold is None else f"{measure.value} (threshold {measure.threshold})"
+
+
+def _pairs(one: Decision) -> str:
+    return ", ".join(f"{name} {value}" for name, value in one.subject.items())
+
+
+def _day(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%d %b %Y, %H:%M} UTC"
+
+
+def _checks(report: Report) -> list[tuple[str, str]]:
+    planted = sum(one.planted for one in _totals(report))
+    found = sum(one.found for one in _totals(report))
+    return [
+        ("Planted cases found", f"{found:,} of {planted:,}"),
+        ("Ids published twice", f"{len(report.repeated_ids):,} of {report.published:,}"),
+        ("Live run equals replay", _yes(report.is_replay_equal, f"{report.published:,} decisions, byte for byte")),
+        ("State equals replay's", _yes(report.is_state_equal, f"{report.customers:,} customers, byte for byte")),
+        ("Worker restarts", str(report.worker_restarts)),
+    ]
+
+
+def _totals(report: Report) -> list[Row]:
+    return [one for one in report.scores if one.action == ALL_ACTIONS]
+
+
+def _yes(is_so: bool, what: str) -> str:  # noqa: FBT001 - private, and named by its callers' fields
+    return f"yes ({what})" if is_so else "NO"
