@@ -84,19 +84,20 @@ def _redacted(name: str, value: object) -> object:
     """`value` fit to be seen; `name` tells a secret that its value doesn't."""
     if name in WITHHELD:
         return "[withheld]"
-    match value:
-        case None | bool() | float():
-            return value
-        case bytes() | bytearray() | memoryview():
-            return f"[{len(value)} bytes]"
-        case int():
-            return value if (clean := _clean(name, str(value))) == str(value) else clean
-        case Mapping():
-            return {_clean("", str(inner)): _redacted(str(inner), one) for inner, one in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [_redacted(name, one) for one in value]
-        case _:
-            return _clean(name, str(value))
+    if isinstance(value, Mapping):
+        return {_clean("", str(inner)): _redacted(str(inner), one) for inner, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(name, one) for one in value]
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"[{len(value)} bytes]"
+    return _plain(name, value)
+
+
+def _plain(name: str, value: object) -> object:
+    """Numbers stay numbers, unless they are a card's or a secret's."""
+    text = str(value)
+    clean = _clean(name, text)
+    return value if clean == text and isinstance(value, int | float | None) else clean
 
 
 def _clean(name: str, text: str) -> str:

@@ -183,7 +183,11 @@ def test_libraries_are_heard_from_warning_on_and_we_from_info_on(output: io.Stri
 def test_card_numbers_and_secrets_never_leave_by_a_log_line(output: io.StringIO) -> None:
     log = structlog.get_logger("agents")
     log.warning("odd 4111 1111 1111 1111", text=CARD, number=4111111111111111, inner={"list": [CARD], "cvv": 987})
-    log.warning("connected", password="hunter2", options="password=hunter2 retries=3")
+    log.warning(
+        "connected",
+        password="hunter2",  # noqa: S106 - planted
+        options="password=hunter2 retries=3",
+    )
     logging.getLogger("aiokafka").error("bad record %s", {"card": "4111111111111111"})
     try:
         raise ValueError(f"Invalid value {CARD} password=hunter2")  # noqa: TRY301 - as a library would
@@ -206,7 +210,7 @@ def test_record_values_and_customers_are_withheld(output: io.StringIO) -> None:
 
 
 def test_variables_of_a_failed_frame_are_not_shown(output: io.StringIO) -> None:
-    event = "-".join(("of", "ada"))  # as a literal it would stand in the quoted source line
+    event = "of ada".upper()  # as a literal it would stand in the quoted source line
     try:
         raise ValueError(len(event))  # noqa: TRY301 - as a library would
     except ValueError:

@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Iterable, Sequence
 from importlib.resources import files
 from typing import Any, cast
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 from redis.asyncio import Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+
+from agents.views.drafts import Field
 
 CUSTOMER = b"bellwether:customer:"
 RANKING = b"bellwether:customers-at-risk"
@@ -18,14 +20,14 @@ _SLICES = 5
 
 
 class Chunk(Struct, frozen=True):
-    """Views of one partition on their way. `arguments`: position, document, rank of each key, as the script says."""
+    """Views of one partition on their way. `fields`: position, document, rank of each key, as the script says."""
 
     partition: int
     lease: str
     attempt: int
     claim: bool
     keys: Sequence[bytes] = ()
-    arguments: Sequence[bytes | str | int] = ()
+    fields: Sequence[Field] = ()
 
 
 class Store:
@@ -66,7 +68,10 @@ class Store:
         for chunk in chunks:
             keys = (LEASES, RANKING, *(CUSTOMER + key for key in chunk.keys))
             head = (chunk.partition, chunk.lease, chunk.attempt, int(chunk.claim), len(CUSTOMER))
-            pipeline.evalsha(self._scripts[0], len(keys), *keys, *head, *chunk.arguments)
+            packed = msgpack.encode(
+                chunk.fields
+            )  # one argument, the library is slow with many; no bytes: Redis can't read them
+            pipeline.evalsha(self._scripts[0], len(keys), *keys, *head, packed)
         return cast("list[int]", await self._within(pipeline.execute()))
 
     async def page(self, cursor: bytes) -> tuple[bytes, list[tuple[bytes, int]]]:

@@ -175,8 +175,8 @@ class Views:
 
     async def _chunk_of(self, partition: Partition, keys: list[bytes]) -> Chunk:
         attempt, claim = self._attempt, not partition.claimed
-        ordered, arguments = await draft(keys, partition.customers, self._describe)
-        return Chunk(partition.number, partition.lease, attempt, claim, ordered, arguments)
+        ordered, fields = await draft(keys, partition.customers, self._describe)
+        return Chunk(partition.number, partition.lease, attempt, claim, ordered, fields)
 
     def _answered(self, partition: Partition, keys: list[bytes], answer: int) -> None:
         if answer == REFUSED:

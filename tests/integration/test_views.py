@@ -234,9 +234,9 @@ async def test_a_frozen_redis_stops_neither_marks_nor_the_event_loop(server: Ser
 async def test_a_write_that_was_stuck_and_comes_late_brings_nobody_back(server: Server) -> None:
     store = Store(server.url, timeout_seconds=1.0)
     await store.is_another()
-    late = Chunk(0, "lease", attempt=0, claim=False, keys=[b"ada"], arguments=[1, b"{}", "5.0"])
+    late = Chunk(0, "lease", attempt=0, claim=False, keys=[b"ada"], fields=[1, "{}", 5.0])
     claim = Chunk(0, "lease", attempt=0, claim=True)
-    deletion = Chunk(0, "lease", attempt=1, claim=False, keys=[b"ada"], arguments=["", "", ""])
+    deletion = Chunk(0, "lease", attempt=1, claim=False, keys=[b"ada"], fields=[False, "", False])
     assert await store.write([claim, late, deletion, late]) == [EMPTIED, WRITTEN, WRITTEN, REFUSED]
     assert (server.positions(), server.ranking()) == ({}, {})
     await store.close()
