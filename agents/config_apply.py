@@ -24,9 +24,8 @@ async def append(bootstrap: str, rules: Config, at_ms: int) -> int:
     if partitions is None:
         raise MissingTopic(JOURNAL.name)
     value = encode_entry(ConfigVersion(rules.version, config.encode(rules), at_ms))
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=TRANSACTIONAL_ID) as producer:
-        await producer.begin_transaction()
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=TRANSACTIONAL_ID)
+    async with producer, producer.transaction():
         sent = [await producer.send(JOURNAL.name, value, partition=number) for number in range(partitions)]
         await asyncio.gather(*sent)  # the commit itself doesn't notice one that failed
-        await producer.commit_transaction()
     return partitions

@@ -25,7 +25,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     Attributes:
         kafka: bootstrap servers, `host:port`, several with commas between.
         redis: `redis://host:port/number`; may hold a password, so never print it.
-        http: where the worker's probes and metrics listen, `host:port`.
+        http: where the worker's probes and metrics listen, `host:port`; port 0 takes a free one.
         config: the folder with `triggers.yaml` and `policy.yaml`.
     """
 
@@ -46,7 +46,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         kafka=_kafka(given[KAFKA] or default.kafka),
         redis=_redis(given[REDIS] or default.redis),
-        http=_host_and_port(HTTP, given[HTTP] or default.http),
+        http=_host_and_port(HTTP, given[HTTP] or default.http, port_min=0),
         config=Path(given[CONFIG]) if given[CONFIG] else default.config,
     )
 
@@ -55,10 +55,15 @@ def _kafka(value: str) -> str:
     return ",".join(_host_and_port(KAFKA, one.strip()) for one in value.split(","))
 
 
-def _host_and_port(name: str, value: str) -> str:
+def _host_and_port(name: str, value: str, port_min: int = 1) -> str:
     host, _, port = value.rpartition(":")
-    if not host or "/" in host or not (port.isascii() and port.isdigit() and 0 < int(port) <= PORT_MAX):
-        raise SettingsError(f"{name}: expected host:port, as in 127.0.0.1:9092, got {value!r}.")
+    if (
+        not host
+        or set(host) & set("/@ ")
+        or not (port.isascii() and port.isdigit() and port_min <= int(port) <= PORT_MAX)
+    ):
+        shown = value.rpartition("@")[2]  # a password would stand before it
+        raise SettingsError(f"{name}: expected host:port, as in 127.0.0.1:9092, got {shown!r}.")
     return value
 
 
