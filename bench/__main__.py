@@ -1,0 +1,74 @@
+"""`python -m bench`: measure, print, and keep the result if asked to."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from agents import config_files, settings
+from agents.demo.generator import SourceRecord
+from bench import core, data, pipeline, report
+from streams import config
+from streams.config import Config
+
+SHIPPED = "shipped triggers"
+RESULT = Path("docs/results/first-benchmark.md")
+
+app = App(name="bench", help="CPU per event, of the core alone and of the whole pipeline.", help_format="plaintext")
+
+
+@app.default
+def bench(  # noqa: PLR0913 - each is one thing that a caller may set, by name
+    *,
+    events: int = 200_000,
+    customers: Annotated[int | None, Parameter(help="Default: one for each 400 events, their 14 months.")] = None,
+    seed: int = 1,
+    repeats: Annotated[int, Parameter(help="Of each core part.")] = 5,
+    runs: Annotated[int, Parameter(help="Of each kind of pipeline run.")] = 2,
+    workers: Annotated[tuple[int, ...], Parameter(help="Process counts of the pipeline runs; 0: none.")] = (1, 2),
+    json: Annotated[Path | None, Parameter(name="--json", help="Write all rows there.")] = None,
+    save: Annotated[bool, Parameter(negative="", help=f"Write {RESULT} and the JSON beside it.")] = False,
+) -> int:
+    """Measure; exit code 1 when an output was wrong."""
+    rules = config_files.load(settings.PACKAGED_CONFIG)
+    records = data.source_records(events, customers, seed)
+    quiet = config.build({"policy": {}})
+    prepared = data.prepare(records, {SHIPPED: rules, "all triggers off": quiet})
+    measured = report.Report(
+        machine=report.machine(),
+        versions=report.versions(),
+        commit=report.commit(),
+        events=len(records),
+        customers=data.customers_of(records),
+        seed=seed,
+        core=core.measure(prepared, repeats, SHIPPED),
+        runs=_runs(records, rules, [count for count in workers if count], runs),
+    )
+    report.show(measured)
+    _keep(measured, [json] if json else [], save=save)
+    faults = [row.faults for row in measured.core.rows] + [run.faults for run in measured.runs]
+    return int(any(faults))
+
+
+def _runs(records: list[SourceRecord], rules: Config, counts: list[int], times: int) -> list[pipeline.Run]:
+    """Views on and off in turn, so that a busy spell of the machine meets both."""
+    return [
+        asyncio.run(pipeline.measure(records, rules, count=count, views=views))
+        for turn in range(times)
+        for count in counts
+        for views in ((True, False) if turn % 2 else (False, True))
+    ]
+
+
+def _keep(measured: report.Report, files: list[Path], *, save: bool) -> None:
+    if save:
+        RESULT.parent.mkdir(parents=True, exist_ok=True)
+        RESULT.write_text(report.as_markdown(measured), encoding="utf-8")
+        files = [*files, RESULT.with_suffix(".json")]
+    for file in files:
+        file.write_bytes(report.as_json(measured))
+
+
+if __name__ == "__main__":
+    app()
