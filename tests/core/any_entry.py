@@ -15,11 +15,12 @@ from streams.trigger import ActionSent
 STEP_MS = 7_200_000
 START_MS = 1_767_571_200_000
 LATE_MS_MAX = 10_800_000
+FEW_UNTIL = 2000  # one card and account at first, so that its state fills up; then many, to crowd it out
 NAMES = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(12)]  # as long as most identifiers are
 
 
 def any_entry(kinds: tuple[type, ...], chance: Random, number: int) -> Any:
-    """The `number`th entry of one of these kinds; time and the variety of names grow with the number, some are late."""
+    """The `number`th entry of one of these kinds; time goes on with the number, some are late."""
     kind = chance.choice(kinds)
     at_ms = START_MS + number * STEP_MS
     if kind is Tick:
@@ -33,8 +34,11 @@ def any_event(kind: type[Event], chance: Random, number: int, customer: str) -> 
     """An event of this type with an id and a place of its own."""
     shape = inspect.type_info(kind)
     assert isinstance(shape, inspect.StructType)
-    names = NAMES[: 1 + number // 800]
-    fields = {field.encode_name: _any_value(field.type, chance, names) for field in shape.fields}
+    few = NAMES[:1] if number < FEW_UNTIL else NAMES
+    fields = {
+        field.encode_name: _any_value(field.type, chance, few if field.name in ("card", "account") else NAMES)
+        for field in shape.fields
+    }
     at_ms = START_MS + number * STEP_MS - chance.choice((0, 0, 0, LATE_MS_MAX))
     own = {"id": _identity(number), "customer": customer, "at_ms": at_ms, "position": number, "type": shape.tag}
     event: AnyEvent = msgspec.convert(fields | own, AnyEvent)
@@ -67,7 +71,7 @@ def _any_integer(kind: Any, chance: Random, _: list[str]) -> int:
 
 def _any_text(kind: Any, chance: Random, names: list[str]) -> str:
     is_short = kind.max_length is not None and kind.max_length <= 4
-    return chance.choice(("EUR", "USD", "JPY", "CHF"))[: kind.max_length] if is_short else chance.choice(names)
+    return chance.choice((*("EUR",) * 27, "USD", "JPY", "CHF"))[: kind.max_length] if is_short else chance.choice(names)
 
 
 _MAKERS: dict[type, Callable[[Any, Random, list[str]], Any]] = {

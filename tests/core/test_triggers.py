@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec import Raw
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from streams import events, state
@@ -26,6 +26,7 @@ from tests.core.scenario import World
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Source("test", 0, 0)
+KEPT_MAX = 5
 SHUFFLED_WITHIN_MS = 3_600_000
 every_trigger = pytest.mark.parametrize("one", load().values(), ids=load())
 every_case = pytest.mark.parametrize(
@@ -154,17 +155,42 @@ def test_a_due_time_fires_once(one: Trigger, case: scenario.Case) -> None:
 
 @every_trigger
 def test_state_stays_small(one: Trigger) -> None:
-    chance, parameters, facts = random.Random(7), one.config(), Facts()  # noqa: S311 - seeded
-    own, largest, actions = one.state(), 0, 0
-    for number in range(10_000):
-        entry = any_entry(one.on, chance, number)
-        arguments = (entry, own, parameters, facts)[: 4 if one.with_customer else 3]
-        actions += len(list(one.rule(*arguments)))
-        encoded = msgspec.msgpack.encode(own)
-        own = msgspec.msgpack.decode(encoded, type=one.state)
-        largest = max(largest, len(encoded))
+    sizes, actions = [], 0
+    for own, fired in _after_each_entry(one, one.config(), 10_000):
+        sizes.append(len(msgspec.msgpack.encode(own)))
+        actions += fired
     assert actions, "the entries never made it fire: the bound was not put to the test"
-    assert largest <= one.state_bytes_max
+    assert max(sizes) <= one.state_bytes_max
+
+
+@every_trigger
+def test_every_list_keeps_its_bound(one: Trigger) -> None:
+    bounds = {name: KEPT_MAX for name in one.config.__struct_fields__ if name.endswith("_kept_max")}
+    lengths = [length for own, _ in _after_each_entry(one, one.config(**bounds), 3000) for length in _lengths(own)]
+    assert max(lengths) == KEPT_MAX
+
+
+def _after_each_entry(one: Trigger, parameters: Struct, count: int) -> Iterator[tuple[Struct, int]]:
+    """The state after each of so many entries, stored between any two, and how often that entry made it fire."""
+    chance, own, facts = random.Random(7), one.state(), Facts()  # noqa: S311 - seeded
+    for number in range(count):
+        arguments = (any_entry(one.on, chance, number), own, parameters, facts)
+        fired = len(list(one.rule(*arguments[: 4 if one.with_customer else 3])))
+        own = msgspec.msgpack.decode(msgspec.msgpack.encode(own), type=one.state)
+        yield own, fired
+
+
+def _lengths(value: Any) -> Iterator[int]:
+    """How long each list and map is, at any depth."""
+    if isinstance(value, Struct):
+        parts = [getattr(value, name) for name in value.__struct_fields__]
+    elif isinstance(value, dict | list):
+        yield len(value)
+        parts = [*value.values()] if isinstance(value, dict) else value
+    else:
+        return
+    for part in parts:
+        yield from _lengths(part)
 
 
 @every_trigger

@@ -96,7 +96,6 @@ class Leg(Struct, array_like=True):
     destination: str
     event: str
     position: int
-    at_ms: int
 
 
 class State(Struct, array_like=True):
@@ -128,9 +127,8 @@ def _join_leg(entry: AccountMovement, transfer: str, state: State, config: Confi
             if movement.transfer == transfer and movement.amount_minor < 0:
                 movement.destination, movement.leg = destination, entry.cause
                 return
-    since_ms = entry.at_ms - milliseconds(config.leg_wait)
-    legs = [leg for leg in state.legs if leg.at_ms >= since_ms and leg.transfer != transfer]
-    leg = Leg(transfer, destination, entry.id, entry.position, entry.at_ms)
+    legs = [leg for leg in state.legs if leg.transfer != transfer]
+    leg = Leg(transfer, destination, entry.id, entry.position)
     state.legs = [*legs, leg][-config.legs_kept_max :]
 
 
@@ -162,8 +160,6 @@ def _follow(movement: Movement, entry: AccountMovement, state: State, customer: 
     for leg in state.legs:
         if leg.transfer == entry.transfer:
             movement.destination, movement.leg = leg.destination, Cause(leg.event, leg.position)
-            state.legs.remove(leg)
-            return
 
 
 def _remember_large(movement: Movement, account: Account, config: Config) -> None:
