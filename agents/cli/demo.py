@@ -56,8 +56,8 @@ def demo(*, events: Events = 200_000, seed: Seed = 1, keep: Keep = False, json: 
         else:
             page.show(result)
         for problem in result.problems:
-            message(f"Not as it should be: {problem}", style="red")
-        message(_next(ended) if keep else _after(result.metrics))
+            message(f"Not as it should be: {problem}.", style="red")
+        message(_look_around(ended) if keep else _ended(result.metrics[0]))
     return FINDINGS if result.problems else FINE
 
 
@@ -95,7 +95,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (stack.StackError, workers.WorkersError, OSError) as error:
-        raise CommandError(str(error), OUT_OF_REACH) from error
+        raise CommandError(str(error) or type(error).__name__, OUT_OF_REACH) from error
     except errors.KafkaError as error:
         raise CommandError(f"Kafka refused, or went away: {error}", OUT_OF_REACH) from error
     except run.NotEmptyError as error:
@@ -108,19 +108,14 @@ def _told() -> Iterator[None]:
         raise CommandError("Interrupted; all that was started is stopped.", INTERRUPTED) from error
 
 
-def _after(metrics: list[str]) -> str:
-    return f"\nMetrics were at {metrics[0]} while it ran. To look around: bellwether demo --keep"
+def _ended(metrics: str) -> str:
+    return f"Metrics were at {metrics} while it ran.\nTo look around yourself: bellwether demo --keep"
 
 
-def _next(ended: "Ended") -> str:
-    stack, folder = ended.stack, ended.stack.folder
+def _look_around(ended: "Ended") -> str:
+    stack = ended.stack
+    lines = [f"  curl {url}/metrics" for url in ended.workers.urls]
+    lines += [f"  BELLWETHER_KAFKA={stack.kafka} bellwether journal dump | head -3", f"  less {ended.workers.log}"]
     return "\n".join(
-        (
-            "\nIt runs on. To look around:",
-            f"  export BELLWETHER_KAFKA={stack.kafka}",
-            "  bellwether journal dump | head -3",
-            *(f"  curl {url}/metrics" for url in ended.workers.urls),
-            f"Log of the workers: {ended.workers.log}",
-            f"Stop it all with: bellwether demo stop --folder {folder}",
-        )
+        ("It runs on. To look around:", *lines, "To stop it all:", f"  bellwether demo stop --folder {stack.folder}")
     )

@@ -10,7 +10,8 @@ from rich.table import Table
 from agents.demo.report import Example, Report
 from agents.demo.truth import ALL_ACTIONS, Row
 from streams import topics
-from streams.actions import Decision, Measure
+from streams.actions import Measure
+from streams.triggers.wording import counted
 
 WIDTH = 80
 TITLES = {"verify_with_cardholder": "A fraud check, in words", "loan_offer": "A loan offer, in words"}
@@ -31,12 +32,18 @@ def show(report: Report) -> None:
     _table(console, ("trigger", "outcome", "reason", "count"), rows, numbers=1)
     _title(console, "Against what was planted")
     _table(console, ("trigger", "planted", "found", "false alarms", "precision", "recall"), _scores(report), numbers=5)
+    for one in report.false_alarms:
+        what = f"near miss {one.situation}" if one.situation else "nothing planted"
+        console.print(f"{one.trigger}: {counted(one.count, 'false alarm')} ({what})")
     _title(console, "Dead letters")
     _table(console, ("reason", "planted", "found"), _letters(report), numbers=2)
     for example in report.examples:
         _explain(console, example)
-    _title(console, "Exactly once")
+    _title(console, "In short")
     _table(console, ("", ""), _checks(report), header=False)
+    console.print(
+        "All is as it should be." if not report.problems else "Something is not as it should be.", style="bold"
+    )
 
 
 def _title(console: Console, text: str) -> None:
@@ -85,24 +92,17 @@ def _explain(console: Console, example: Example) -> None:
     _title(console, TITLES.get(one.action, one.action))
     console.print(f"{_day(one.event_at_ms)}, customer {one.customer}: {one.action}, {one.priority}.")
     console.print(fill(f"Because {one.because}.", WIDTH))
-    rows = [("Looked at", _measures(one)), ("About", _pairs(one))]
+    measures = [(name, str(it.value), _threshold(it)) for name, it in one.measured.items()]
+    _table(console, ("looked at", "value", "threshold"), measures, numbers=2)
+    subject = ", ".join(f"{name} {value}" for name, value in one.subject.items())
     causes = ", ".join(f"{cause.position} ({cause.event})" for cause in one.causes)
-    rows.append(("Entries", f"{topics.JOURNAL.name}, partition {example.partition}, offsets {causes}"))
-    rows.append(("Rules", f"version {one.config_version}"))
-    rows.append(("Decision", one.id))
+    where = f"{topics.JOURNAL.name}, partition {example.partition}, offsets {causes}"
+    rows = [("about", subject), ("entries", where), ("rules", f"version {one.config_version}"), ("id", one.id)]
     _table(console, ("", ""), rows, header=False)
 
 
-def _measures(one: Decision) -> str:
-    return ", ".join(f"{name} {_measure(measure)}" for name, measure in one.measured.items())
-
-
-def _measure(measure: Measure) -> str:
-    return str(measure.value) if measure.threshold is None else f"{measure.value} (threshold {measure.threshold})"
-
-
-def _pairs(one: Decision) -> str:
-    return ", ".join(f"{name} {value}" for name, value in one.subject.items())
+def _threshold(measure: Measure) -> str:
+    return "-" if measure.threshold is None else str(measure.threshold)
 
 
 def _day(at_ms: int) -> str:

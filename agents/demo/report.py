@@ -1,7 +1,7 @@
 """What a run showed: the figures, whether all is as it should be, and two decisions in words."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -24,6 +24,14 @@ class Count(Struct, frozen=True):
     count: int
 
 
+class FalseAlarm(Struct, frozen=True):
+    """How often a trigger spoke where nothing was planted; `situation` names the near miss, if it is a planted one."""
+
+    trigger: str
+    situation: str
+    count: int
+
+
 class Example(Struct, frozen=True):
     """A sent decision, with the journal partition that its causes' positions are in."""
 
@@ -39,6 +47,7 @@ class Report(Struct, kw_only=True):
         entries: journal entries applied, by kind.
         repeated_events: events that a source sent twice; each counted once.
         scores: agreement with what was planted.
+        false_alarms: what the triggers fell for.
         dead_letters: by reason.
         repeated_ids: published more than once.
         is_replay_equal: every publication, byte for byte, in order.
@@ -55,6 +64,7 @@ class Report(Struct, kw_only=True):
     customers: int
     decisions: list[Count]
     scores: tuple[truth.Row, ...]
+    false_alarms: list[FalseAlarm]
     dead_letters: dict[str, int]
     dead_letters_expected: dict[str, int]
     repeated_ids: list[str]
@@ -83,6 +93,7 @@ def report(evidence: Evidence, metrics: list[str]) -> Report:
         customers=sum(key not in RESERVED_KEYS for table in evidence.tables.values() for key in table),
         decisions=_counts(decision for _, decision in decided),
         scores=score.rows,
+        false_alarms=_false_alarms(evidence.truth, score.false_alarms),
         dead_letters=dict(sorted(found.dead_letters(evidence).items())),
         dead_letters_expected=dict(sorted(evidence.unreadable.items())),
         repeated_ids=found.repeated_ids(evidence),
@@ -96,9 +107,17 @@ def report(evidence: Evidence, metrics: list[str]) -> Report:
     )
 
 
-def _counts(decided: Iterator[Decision]) -> list[Count]:
+def _counts(decided: Iterable[Decision]) -> list[Count]:
     counts = Counter((one.trigger, one.outcome, one.reason or "") for one in decided)
     return [Count(*key, count) for key, count in sorted(counts.items())]
+
+
+def _false_alarms(labels: truth.Truth, alarms: Iterable[Decision]) -> list[FalseAlarm]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for one in alarms:
+        case = truth.near_miss_of(labels, one)
+        counts[one.trigger, case.note if case else ""] += 1
+    return [FalseAlarm(*key, count) for key, count in sorted(counts.items())]
 
 
 def _examples(decided: list[tuple[int, Decision]]) -> list[Example]:

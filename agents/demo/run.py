@@ -1,6 +1,7 @@
 """One run of the demo: everything started, records sent, all of it decided, and the evidence gathered."""
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from time import monotonic
@@ -16,7 +17,7 @@ from agents.demo.generator import SourceRecord
 from agents.demo.poison import Poisoned
 from agents.demo.screen import Screen
 from agents.demo.send import send
-from agents.demo.timeline import START_MS
+from agents.demo.timeline import MONTHS, START_MS
 from agents.demo.truth import Truth
 from agents.demo.watch import Counts, Watch
 from agents.demo.workers import Workers
@@ -57,7 +58,9 @@ def run(events: int, seed: int, *, keep: bool, screen: Screen) -> Ended:
     """
     generated = generator.generate(events, seed)
     records = _Records(generated.truth, Poisoned(generated.records, events), events)
+    screen.say(f"About {events:,} events of {generated.truth.customers:,} made-up customers in {MONTHS} months.")
     with ExitStack() as started:
+        started.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
         with screen.step("Kafka and Redis"):
             stack = started.enter_context(local_stack.running())
         with screen.step("Topics and rules"):
@@ -65,6 +68,7 @@ def run(events: int, seed: int, *, keep: bool, screen: Screen) -> Ended:
         with screen.step("Two workers"):
             running = workers.start(stack)
             started.callback(running.stop)
+            started.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C mustn't leave half of it
             running.wait_until_ready()
         evidence = asyncio.run(_gather(stack, running, records, screen, keep=keep))
         if keep:

@@ -32,6 +32,10 @@ class Screen:
         self._task = self._bar.add_task("", total=None)
         self._told_at = 0.0
 
+    def say(self, what: str) -> None:
+        """A line that stays."""
+        self._console.print(what)
+
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
         """Something that takes a while; told when it is done."""
