@@ -89,6 +89,6 @@ async def append_batches(
 def _fits(batch: BatchBuilder, record: Record) -> bool:
     """Append to the batch; False if it is full."""
     added = batch.append(
-        key=record.key, value=record.value, timestamp=record.timestamp_ms, headers=list(record.headers)
+        key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
     )
     return added is not None

@@ -5,7 +5,7 @@ and is never reused or sought, so a record of a stale position can't exist: ther
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 import aiokafka
 from aiokafka import TopicPartition
@@ -32,12 +32,7 @@ class Reader:
     async def start(self, positions: Mapping[Place, int | None]) -> None:
         """Begin at these offsets; where there is none, at the oldest record there is."""
         await _start(self._consumer, self._lanes)
-        for place, position in positions.items():
-            if position is not None:
-                self._consumer.seek(TopicPartition(*place), position)
-        fresh = [TopicPartition(*place) for place, position in positions.items() if position is None]
-        if fresh:
-            await self._consumer.seek_to_beginning(*fresh)
+        await _seek(self._consumer, positions)
 
     async def stop(self) -> None:
         """End fetching; what was fetched and not handed over is gone with it."""
@@ -71,28 +66,51 @@ class Reader:
         return reached
 
 
-async def read_table(bootstrap_servers: str, topic: str, numbers: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
-    """The last value of each key, per partition of a compacted topic.
+async def committed_records(
+    bootstrap_servers: str, places: Iterable[Place], positions: Mapping[Place, int | None] | None = None
+) -> AsyncIterator[tuple[Place, list[aiokafka.ConsumerRecord]]]:
+    """All committed records of some places up to the end that was seen at the start, in batches.
 
-    It ends when the position has passed the end that was seen at the start: a trailing transaction marker is passed
-    like a record. Fence the writer first, or an open transaction hides the end.
+    They begin at `positions`, or with the oldest where there is none.
+
+    Each place is in order. A trailing transaction marker is passed like a record: it ends where the position does.
+    Another producer's open transaction hides what comes after it.
+
+    Raises:
+        TimeoutError: nothing moved for a minute.
+    """
+    places = list(places)
+    left = {TopicPartition(*place) for place in places}
+    consumer = _consumer(bootstrap_servers)
+    await _start(consumer, left)
+    try:
+        await _seek(consumer, {**dict.fromkeys(places), **(positions or {})})
+        ends = await consumer.end_offsets(left) if left else {}
+        left = await _unfinished(consumer, left, ends)
+        while left:
+            async with asyncio.timeout(STALLED_SECONDS):
+                fetched = await _moved(consumer, left)
+            for partition, records in fetched.items():
+                yield Place(partition.topic, partition.partition), records
+            left = await _unfinished(consumer, left, ends)
+    finally:
+        await consumer.stop()
+
+
+async def read_table(bootstrap_servers: str, topic: str, numbers: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
+    """The last value of each key, per partition of a compacted topic. Fence its writer first, or its end may be hidden.
 
     Raises:
         TimeoutError: nothing moved for a minute.
     """
     tables: dict[int, dict[bytes, bytes]] = {number: {} for number in numbers}
-    consumer = _consumer(bootstrap_servers)
-    partitions = [TopicPartition(topic, number) for number in tables]
-    await _start(consumer, partitions)
-    try:
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        left = {partition for partition in partitions if ends[partition]}
-        while left:
-            async with asyncio.timeout(STALLED_SECONDS):
-                left = await _read_on(consumer, left, ends, tables)
-    finally:
-        await consumer.stop()
+    async for place, records in committed_records(bootstrap_servers, [Place(topic, number) for number in tables]):
+        table = tables[place.partition]
+        for record in records:
+            if record.value is None:
+                table.pop(record.key, None)
+            else:
+                table[record.key] = record.value
     return tables
 
 
@@ -110,25 +128,22 @@ async def committed_positions(bootstrap_servers: str, group: str, places: Iterab
     return {place: offset if offset >= 0 else None for place, offset in offsets.items()}
 
 
-async def _read_on(
-    consumer: aiokafka.AIOKafkaConsumer,
-    left: set[TopicPartition],
-    ends: Mapping[TopicPartition, int],
-    tables: dict[int, dict[bytes, bytes]],
-) -> set[TopicPartition]:
-    """Take in what comes next; returns the partitions whose end isn't reached."""
+Fetch = dict[TopicPartition, list[aiokafka.ConsumerRecord]]
+
+
+async def _moved(consumer: aiokafka.AIOKafkaConsumer, partitions: set[TopicPartition]) -> Fetch:
+    """What comes next, as soon as any position has moved; nothing if only markers were passed."""
+    before = {partition: await consumer.position(partition) for partition in partitions}
     while True:
-        before = {partition: await consumer.position(partition) for partition in left}
-        for partition, records in (await consumer.getmany(timeout_ms=READ_LIMIT_MS)).items():
-            table = tables[partition.partition]
-            for record in records:
-                if record.value is None:
-                    table.pop(record.key, None)
-                else:
-                    table[record.key] = record.value
-        after = {partition: await consumer.position(partition) for partition in left}
-        if after != before or all(after[partition] >= ends[partition] for partition in left):
-            return {partition for partition in left if after[partition] < ends[partition]}
+        fetched: Fetch = await consumer.getmany(*partitions, timeout_ms=READ_LIMIT_MS)
+        if fetched or before != {partition: await consumer.position(partition) for partition in partitions}:
+            return fetched
+
+
+async def _unfinished(
+    consumer: aiokafka.AIOKafkaConsumer, partitions: set[TopicPartition], ends: Mapping[TopicPartition, int]
+) -> set[TopicPartition]:
+    return {partition for partition in partitions if await consumer.position(partition) < ends[partition]}
 
 
 def _consumer(bootstrap_servers: str) -> aiokafka.AIOKafkaConsumer:
@@ -141,6 +156,16 @@ def _consumer(bootstrap_servers: str) -> aiokafka.AIOKafkaConsumer:
         fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
         max_partition_fetch_bytes=FETCH_BYTES_MAX,
     )
+
+
+async def _seek(consumer: aiokafka.AIOKafkaConsumer, positions: Mapping[Place, int | None]) -> None:
+    """To these offsets; where there is none, to the oldest record there is."""
+    for place, position in positions.items():
+        if position is not None:
+            consumer.seek(TopicPartition(*place), position)
+    fresh = [TopicPartition(*place) for place, position in positions.items() if position is None]
+    if fresh:
+        await consumer.seek_to_beginning(*fresh)
 
 
 async def _start(consumer: aiokafka.AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:

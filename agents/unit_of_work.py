@@ -19,7 +19,7 @@ class Place(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What is appended: no key means any, no value is a tombstone, no timestamp is now."""
+    """What is appended: no key means any, no value is a tombstone."""
 
     key: bytes | None
     value: bytes | None

@@ -99,6 +99,7 @@ def _app(known: settings.Settings) -> BatchApp:
         store="memory://",
         Topic=BatchTopic,
         TableManager=TableManager,
+        table_standby_replicas=0,  # a standby is assigned the changelog without the rest, and reads through Faust
         topic_partitions=topics.PARTITIONS,
         topic_allow_declare=False,
         topic_disable_leader=True,

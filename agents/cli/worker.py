@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter, validators
 
-from agents import settings
+from agents.cli.output import settings
 from agents.supervisor import Supervisor
 from agents.worker import TICKS
 
@@ -35,4 +35,4 @@ def worker(
         allowance: With event-time, how far ticks stay behind the newest event, as an ISO 8601 duration.
     """
     environment = {TICKS: ticks if ticks == "wall-clock" else f"{ticks}:{allowance}"}
-    sys.exit(asyncio.run(Supervisor(processes, environment, settings.load().http).run()))
+    sys.exit(asyncio.run(Supervisor(processes, environment, settings().http).run()))

@@ -1,0 +1,131 @@
+"""Every private part of Faust and aiokafka that we override or lean on, held to the version that was read.
+
+A failure here says: the library changed what we build on. Read the new source, compare it with what the row says our
+override must keep doing, mend `agents/transport.py` if need be, then pin the new digest.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import aiokafka.producer.message_accumulator
+import aiokafka.producer.sender
+import faust.app.base
+import faust.streams
+import faust.tables.manager
+import faust.tables.recovery
+import faust.topics
+import faust.transport.consumer
+import pytest
+from faust.transport.drivers import aiokafka as driver
+
+from agents import transport
+
+Part = tuple[str, Callable[..., Any], str]
+PARTS: list[Part] = [
+    (
+        "getmany: waits while flow is inactive, ends on should_stop",
+        faust.transport.consumer.Consumer.getmany,
+        "4b168d84882a",
+    ),
+    (
+        "_drain_messages: drops a message below the offset it has seen",
+        faust.transport.consumer.Consumer._drain_messages,
+        "44a2500309e8",
+    ),
+    (
+        "perform_seek: sought to committed offsets, we seek nothing",
+        faust.transport.consumer.Consumer.perform_seek,
+        "0e8c130ff4b0",
+    ),
+    (
+        "verify_all_partitions_active: only logs",
+        faust.transport.consumer.Consumer.verify_all_partitions_active,
+        "4e0e46f5c297",
+    ),
+    ("_to_message: carries the consumer's generation id", driver.Consumer._to_message, "7c24f6511b2f"),
+    (
+        "listener: sets the generation id before the app hears",
+        driver.ConsumerRebalanceListener.on_partitions_assigned,
+        "1c1f8406ad36",
+    ),
+    ("_compile_decode: sets an async decode(message, propagate)", faust.topics.Topic._compile_decode, "6474178f8c21"),
+    ("_on_partitions_revoked: stops flow, clears queues", faust.app.base.App._on_partitions_revoked, "d5c895bbe57d"),
+    ("_on_partitions_assigned: tables recover after it", faust.app.base.App._on_partitions_assigned, "de932b7927db"),
+    ("on_rebalance_end: after flow has resumed", faust.app.base.App.on_rebalance_end, "b7ff69e1e377"),
+    ("_stop_consumer: awaited by on_stop before anything else", faust.app.base.App._stop_consumer, "55854a5de12c"),
+    ("on_stop: first stops the consumer", faust.app.base.App.on_stop, "bfe5a933defb"),
+    ("_new_transport: makes the consumer's transport", faust.app.base.App._new_transport, "42db531312dd"),
+    ("_new_producer_transport: likewise the producer's", faust.app.base.App._new_producer_transport, "eb3b4aa6a896"),
+    (
+        "_restart_recovery: calls what we override, in order",
+        faust.tables.recovery.Recovery._restart_recovery,
+        "6bd8a8558a2d",
+    ),
+    (
+        "on_recovery_completed: table first, then resume, then on_rebalance_end",
+        faust.tables.recovery.Recovery.on_recovery_completed,
+        "6ef567acf072",
+    ),
+    ("_build_highwaters", faust.tables.recovery.Recovery._build_highwaters, "91b4cc0d3724"),
+    ("_build_offsets", faust.tables.recovery.Recovery._build_offsets, "27eec86be06c"),
+    ("_seek_offsets", faust.tables.recovery.Recovery._seek_offsets, "19598ca63d94"),
+    ("need_recovery", faust.tables.recovery.Recovery.need_recovery, "fd1dc345b5d5"),
+    (
+        "TableManager.recovery: makes the service on first use",
+        faust.tables.manager.TableManager.recovery.fget,
+        "f0bf5de78b4c",
+    ),
+    (
+        "a transaction's commit waits for batches without looking",
+        aiokafka.producer.message_accumulator.MessageAccumulator.flush_for_commit,
+        "39683730fcff",
+    ),
+    (
+        "the sender's back-off between transactions is BACKOFF_OVERRIDE",
+        aiokafka.producer.sender.Sender._sender_routine,
+        "2380dc5e333d",
+    ),
+]
+
+
+def digest(part: Callable[..., Any]) -> str:
+    function = getattr(part, "fun", part)  # of a mode service task
+    return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:12]
+
+
+def test_versions_are_the_ones_that_were_read() -> None:
+    pinned = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0"}
+    assert {name: version(name) for name in pinned} == pinned
+
+
+@pytest.mark.parametrize(("keeps", "part", "known"), PARTS, ids=[keeps for keeps, _, _ in PARTS])
+def test_the_part_is_as_it_was_read(keeps: str, part: Callable[..., Any], known: str) -> None:
+    assert digest(part) == known, f"changed: our override must keep: {keeps}"
+
+
+def test_every_override_is_guarded() -> None:
+    guarded = {getattr(part, "fun", part).__name__ for _, part, _ in PARTS}
+    classes = [one for one in vars(transport).values() if inspect.isclass(one) and one.__module__ == transport.__name__]
+    overrides = {
+        name
+        for one in classes
+        for name, value in vars(one).items()
+        if (inspect.isroutine(value) or isinstance(value, property)) and _is_inherited(one, name)
+    }
+    public = {"__init__", "on_start", "on_partitions_assigned", "recovery"}  # or guarded under another name
+    assert overrides - guarded - public == set()
+
+
+def _is_inherited(one: type, name: str) -> bool:
+    return any(name in vars(base) for base in one.__mro__[1:-1])
+
+
+def test_the_fast_stream_iterator_is_there() -> None:
+    assert faust.streams._CStreamIterator is not None, "its slow twin acknowledges what it skips"
+
+
+def test_the_transport_is_ours() -> None:
+    assert transport.Transport.Consumer is transport.BatchConsumer
