@@ -71,7 +71,11 @@ def _any_integer(kind: Any, chance: Random, _: list[str]) -> int:
 
 def _any_text(kind: Any, chance: Random, names: list[str]) -> str:
     is_short = kind.max_length is not None and kind.max_length <= 4
-    return chance.choice((*("EUR",) * 27, "USD", "JPY", "CHF"))[: kind.max_length] if is_short else chance.choice(names)
+    return (
+        chance.choice((*("EUR",) * 27, "USD", "JPY", "CHF", "GBP", "SEK", "NOK"))[: kind.max_length]
+        if is_short
+        else chance.choice(names)
+    )
 
 
 _MAKERS: dict[type, Callable[[Any, Random, list[str]], Any]] = {
