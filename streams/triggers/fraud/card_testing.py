@@ -167,10 +167,10 @@ def _scale(amounts: list[int], config: Config) -> tuple[int | None, int]:
 
     An amount that was reached twice before is nothing unusual, rent or a yearly insurance; a single one may be.
     """
-    if len(amounts) < config.history_min:
-        return None, config.large_unknown_minor_min
     ordered = sorted(amounts)
-    usual_minor = ordered[len(ordered) // 2]
+    usual_minor = ordered[len(ordered) // 2] if ordered else 0
+    if len(ordered) < config.history_min:
+        return None, max(config.large_unknown_minor_min, config.usual_times_min * usual_minor)
     return usual_minor, max(config.large_minor_min, config.usual_times_min * usual_minor, ordered[-2] + 1)
 
 
