@@ -26,7 +26,7 @@ def bench(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     seed: int = 1,
     repeats: Annotated[int, Parameter(help="Of each core part.")] = 5,
     runs: Annotated[int, Parameter(help="Of each kind of pipeline run.")] = 2,
-    workers: Annotated[tuple[int, ...], Parameter(help="Process counts of the pipeline runs; 0: none.")] = (1, 2),
+    workers: Annotated[tuple[int, ...], Parameter(help="Process counts of the pipeline runs; 0: none.")] = (1,),
     json: Annotated[Path | None, Parameter(name="--json", help="Write all rows there.")] = None,
     save: Annotated[bool, Parameter(negative="", help=f"Write {RESULT} and the JSON beside it.")] = False,
 ) -> int:

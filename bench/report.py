@@ -16,6 +16,7 @@ from bench.core import Core, Row
 from bench.pipeline import Run
 
 NO_SPEED = "no speed"
+WIDTH_MIN = 120  # the tables, also where no terminal says how wide it is
 LIBRARIES = ("aiokafka", "faust-streaming", "msgspec", "redis", "uvloop")
 CORE_COLUMNS = ("core, no Kafka", "CPU µs/event", "min-max", "kernels")
 TYPE_COLUMNS = ("decide by entry, one at a time", "count", "CPU µs")
@@ -70,6 +71,7 @@ def _git(*arguments: str) -> str:
 def show(report: Report) -> None:
     """Print the tables."""
     console = Console(markup=False, highlight=False)
+    console.width = max(console.width, WIDTH_MIN)
     for columns, rows in _tables(report):
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
