@@ -55,7 +55,8 @@ class Assignment:
         self._views = views
         self._instruments = instruments
         instruments.metrics.customers.set_function(lambda: sum(map(len, self.tables.values())))
-        self._ready_reader: Reader | None = None
+        self._ready = False
+        self._reader_to_be: Reader | None = None
         self._reader: Reader | None = None
         self._offered: dict[Place, int] = {}
         self._generation = 0
@@ -64,14 +65,14 @@ class Assignment:
         """Stop reading and let what is under way finish; ends the process if it takes too long."""
         self._generation += 1
         self.recovered.clear()
-        readers = [reader for reader in (self._reader, self._ready_reader) if reader is not None]
-        self._reader = self._ready_reader = None
+        readers = (self._reader, self._reader_to_be)
+        self._ready, self._reader, self._reader_to_be = False, None, None
         try:
             async with asyncio.timeout(DRAIN_LIMIT_SECONDS):
                 await asyncio.gather(*(lane.drain() for lane in self.lanes()))
         except TimeoutError:
             stop.at_once(stop.Code.TIMED_OUT, "drain_took_too_long", limit_seconds=DRAIN_LIMIT_SECONDS)
-        await asyncio.gather(*(reader.stop() for reader in readers))
+        await asyncio.gather(*map(_stop, readers))
 
     async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
         """Let lost partitions go and fence the old owners of new ones: before any state or offset is read."""
@@ -97,24 +98,22 @@ class Assignment:
             return
         for holding in missing:
             self._take_up(holding, tables[holding.number], positions)
-        lanes = {place: lane for lane in self.lanes() for place in lane.positions}
-        reader = Reader(self._kafka, lanes)
-        await reader.start({place: lanes[place].positions[place] for place in lanes})
+        reader = await self._begun_reader()
         if generation != self._generation:
-            await reader.stop()
+            await _stop(reader)
             return
-        self._ready_reader = reader
+        self._ready, self._reader_to_be = True, reader
         self._instruments.metrics.recovery_duration_seconds.set(monotonic() - began_at)
 
     def open(self) -> None:
         """Begin to read: only now, since Faust empties the agents' queues while it resumes."""
-        if self._ready_reader is None:
+        if not self._ready:
             return
-        self._reader, self._ready_reader = self._ready_reader, None
+        self._ready, self._reader, self._reader_to_be = False, self._reader_to_be, None
         self._offered = {}
         self.recovered.set()
         self._instruments.health.recovered()
-        log.info("ready", held=sorted(self.holdings), customers=sum(map(len, self.tables.values())))
+        log.info("ready", held=sorted(self.holdings), states=sum(map(len, self.tables.values())))
 
     async def read(self) -> list[Batch]:
         """The next batches, stamped with this generation; empty when nothing came or nothing is held."""
@@ -160,6 +159,15 @@ class Assignment:
         intake, decide = (KafkaLog(self._kafka, f"{topics.APP}-{stage}-{number}", topics.APP) for stage in STAGES)
         return Holding(number, intake, decide)
 
+    async def _begun_reader(self) -> Reader | None:
+        """A reader at the lanes' positions; None if this worker has no partition."""
+        lanes = {place: lane for lane in self.lanes() for place in lane.positions}
+        if not lanes:
+            return None
+        reader = Reader(self._kafka, lanes)
+        await reader.start({place: lane.positions[place] for place, lane in lanes.items()})
+        return reader
+
     async def _positions(self, missing: list[Holding]) -> dict[Place, int | None]:
         places = [Place(topic, holding.number) for holding in missing for topic in SOURCE_TOPICS]
         return await committed_positions(self._kafka, topics.APP, places) if places else {}
@@ -178,6 +186,11 @@ class Assignment:
         holding.intake = Lane(LaneName("intake", number), holding.intake_log, intake, sources, instruments)
         holding.decide = Lane(LaneName("decide", number), holding.decide_log, holding.work, journal, instruments)
         self._views.assign(number, table)
+
+
+async def _stop(reader: Reader | None) -> None:
+    if reader is not None:
+        await reader.stop()
 
 
 def _numbers(assigned: set[tuple[str, int]]) -> set[int]:

@@ -80,12 +80,14 @@ async def committed_records(
         TimeoutError: nothing moved for a minute.
     """
     places = list(places)
+    if not places:
+        return  # aiokafka's stop raises CancelledError where nothing was assigned
     left = {TopicPartition(*place) for place in places}
     consumer = _consumer(bootstrap_servers)
     await _start(consumer, left)
     try:
         await _seek(consumer, {**dict.fromkeys(places), **(positions or {})})
-        ends = await consumer.end_offsets(left) if left else {}
+        ends = await consumer.end_offsets(left)
         left = await _unfinished(consumer, left, ends)
         while left:
             async with asyncio.timeout(STALLED_SECONDS):
