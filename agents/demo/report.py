@@ -132,10 +132,10 @@ def _examples(decided: list[tuple[int, Decision]]) -> list[Example]:
 
 def _problems(evidence: Evidence, score: truth.Score) -> Iterator[str]:
     yield from _some(
-        "planted cases weren't found",
+        "planted, but not found",
         [f"{case.trigger} {case.action} for {case.customer} ({case.note})" for case in score.missed],
     )
-    yield from _some("ids were published more than once", found.repeated_ids(evidence))
+    yield from _some("published more than once", found.repeated_ids(evidence))
     letters = found.dead_letters(evidence)
     if letters != evidence.unreadable:
         expected, got = (dict(sorted(one.items())) for one in (evidence.unreadable, letters))
@@ -145,14 +145,14 @@ def _problems(evidence: Evidence, score: truth.Score) -> Iterator[str]:
 
 
 def _disagreements(evidence: Evidence, differences: list[str], state_differences: int) -> Iterator[str]:
-    yield from _some("partitions differ between live run and replay", differences)
+    yield from _some("the live run and its replay differ", differences)
     if state_differences:
-        yield f"{state_differences} records of the state differ between live run and replay"
+        yield f"the state of the live run and of its replay differ ({state_differences} records)"
     if evidence.replayed.undecided:
-        yield f"{evidence.replayed.undecided} journal entries were never decided"
+        yield f"never decided ({evidence.replayed.undecided} journal entries)"
 
 
 def _some(what: str, all_of_them: list[str]) -> Iterator[str]:
     if all_of_them:
         more = "; …" if len(all_of_them) > TOLD_MAX else ""
-        yield f"{len(all_of_them)} {what}: {'; '.join(all_of_them[:TOLD_MAX])}{more}"
+        yield f"{what} ({len(all_of_them)}): {'; '.join(all_of_them[:TOLD_MAX])}{more}"

@@ -62,7 +62,8 @@ def run(events: int, seed: int, *, keep: bool, screen: Screen) -> Ended:
     with ExitStack() as started:
         started.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
         with screen.step("Kafka and Redis"):
-            stack = started.enter_context(local_stack.running())
+            stack = local_stack.up()
+            started.callback(stack.down)
         with screen.step("Topics and rules"):
             asyncio.run(_prepare(stack.kafka))
         with screen.step("Two workers"):
