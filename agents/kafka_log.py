@@ -17,10 +17,6 @@ BATCH_BYTES_MAX = 1 << 20  # the broker's default `message.max.bytes` is slightl
 RETRY_BACKOFF_MS = 10  # the last transaction's markers are often still being written when the next one begins
 
 
-class RecordTooLargeError(ValueError):
-    """A single record doesn't fit into a batch."""
-
-
 class KafkaLog:
     """Transactions of one input partition and stage.
 
@@ -52,11 +48,7 @@ class KafkaLog:
         await self._producer.begin_transaction()
 
     async def append(self, place: Place, records: Sequence[Record]) -> None:
-        """Add records to the open transaction, in as few batches as they fit into.
-
-        Raises:
-            RecordTooLargeError: one of them is larger than a batch may be.
-        """
+        """Add records to the open transaction, in as few batches as they fit into."""
         self._sent += await append_batches(self._producer, place, records)
 
     async def commit(self, positions: Mapping[Place, int]) -> None:
@@ -72,23 +64,19 @@ async def append_batches(
 ) -> list[asyncio.Future[RecordMetadata]]:
     """Hand records to a producer in as few batches as they fit into; the acknowledgements are to be awaited.
 
-    Raises:
-        RecordTooLargeError: one of them is larger than a batch may be.
+    A record larger than a batch goes alone; the broker refuses what is larger than its `max.message.bytes`.
     """
     sent, batch = [], producer.create_batch()
     for record in records:
         if not _fits(batch, record):
             sent.append(await producer.send_batch(batch, place.topic, partition=place.partition))
             batch = producer.create_batch()
-            if not _fits(batch, record):
-                raise RecordTooLargeError(f"{place.topic}: a record of {len(record.value or b'')} bytes")
+            _fits(batch, record)
     sent.append(await producer.send_batch(batch, place.topic, partition=place.partition))
     return sent
 
 
 def _fits(batch: BatchBuilder, record: Record) -> bool:
-    """Append to the batch; False if it is full."""
-    added = batch.append(
-        key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
-    )
+    """Append to the batch; False if it is full. An empty one takes anything."""
+    added = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
     return added is not None

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.structs import OffsetAndMetadata
 
 from agents.lane import Batch, Lane
 from agents.unit_of_work import Fetched, Place
@@ -19,6 +21,7 @@ FETCH_BYTES_MAX = 1 << 20
 READ_LIMIT_MS = 200
 ALL_FULL_PAUSE_SECONDS = 0.002
 STALLED_SECONDS = 60.0
+COORDINATOR_PAUSE_SECONDS = 0.1
 
 
 class Reader:
@@ -122,12 +125,28 @@ async def committed_positions(bootstrap_servers: str, group: str, places: Iterab
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
-        committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
+        async with asyncio.timeout(STALLED_SECONDS):
+            committed = await _group_offsets(admin, group, partitions)
     finally:
         await admin.close()
     found = {partition: metadata.offset for partition, metadata in committed.items()}
     offsets = {Place(partition.topic, partition.partition): found.get(partition, -1) for partition in partitions}
     return {place: offset if offset >= 0 else None for place, offset in offsets.items()}
+
+
+async def _group_offsets(
+    admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
+) -> Mapping[TopicPartition, OffsetAndMetadata]:
+    """What the group committed. A broker without any group yet is still making its coordinator: wait for that."""
+    while True:
+        try:
+            offsets: Mapping[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
+                group, partitions=partitions
+            )
+        except GroupCoordinatorNotAvailableError:
+            await asyncio.sleep(COORDINATOR_PAUSE_SECONDS)
+        else:
+            return offsets
 
 
 Fetch = dict[TopicPartition, list[aiokafka.ConsumerRecord]]
