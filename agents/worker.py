@@ -27,7 +27,7 @@ from agents.watchdog import Watchdog
 from streams import dead_letters, topics, trigger, turn
 from streams.view import describe
 
-log = structlog.get_logger()
+log = structlog.get_logger("agents.worker")  # also where this module is run as __main__
 SESSION_TIMEOUT_SECONDS = 6
 HEARTBEAT_SECONDS = 1
 REQUEST_TIMEOUT_SECONDS = 40
