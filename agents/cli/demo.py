@@ -20,7 +20,7 @@ INTERRUPTED = 130  # as shells have it
 
 app = App(
     name="demo",
-    help="""See it work: Kafka, Redis, two workers, a year of made-up customers at high speed, and what was decided.
+    help="""See it work: a year of made-up customers at high speed, and what was decided.
 
 For example:
 
@@ -29,10 +29,12 @@ For example:
     bellwether demo --keep
     bellwether demo stop --folder FOLDER
 
-Everything runs in a temporary folder on free ports, and is gone afterwards. BELLWETHER_KAFKA or BELLWETHER_REDIS in the
-environment name others to use instead; that Kafka must have no journal yet.
-Exit code 0 only if every planted case was found, no id was published twice, the dead letters are those planted, the
-workers stopped cleanly, and a replay of the journal gives the same decisions and state, byte for byte.
+Kafka, Redis and two workers run in a temporary folder on free ports, and are
+gone afterwards. BELLWETHER_KAFKA or BELLWETHER_REDIS in the environment name
+others to use instead; that Kafka must have no journal yet.
+Exit code 0 only if every planted case was found, no id was published twice,
+the dead letters are those planted, the workers stopped cleanly, and a replay
+of the journal gives the same decisions and state, byte for byte.
 """,
     help_format="plaintext",
 )
