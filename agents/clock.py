@@ -38,8 +38,9 @@ def event_clock(allowance: timedelta) -> Clock:
     def ticks(work: DecideWork, last_ms: int) -> Iterable[int]:
         if work.newest_event_at_ms < 0:
             return ()
-        first_ms = last_ms if last_ms > 0 else work.newest_event_at_ms - behind_ms
-        return range(first_ms + EVENT_STEP_MS, work.newest_event_at_ms - behind_ms + 1, EVENT_STEP_MS)
+        reached_ms = work.newest_event_at_ms - behind_ms
+        last_ms = last_ms if last_ms > 0 else reached_ms - EVENT_STEP_MS
+        return range(last_ms + EVENT_STEP_MS, reached_ms + 1, EVENT_STEP_MS)
 
     return ticks
 

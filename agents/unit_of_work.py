@@ -24,7 +24,6 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
-    timestamp_ms: int | None = None
 
 
 class Fetched(Protocol):

@@ -12,7 +12,10 @@ from streams.trigger import ActionSent, milliseconds
 
 
 class FraudCheck(Struct, array_like=True):
-    """A question put to the cardholder about `transaction`; open while `answer` is None."""
+    """A question put to the cardholder about `transaction`; open while `answer` is None.
+
+    One whose answer came first has no card and no merchant yet.
+    """
 
     transaction: str
     card: str
@@ -64,12 +67,20 @@ def remember_event(facts: Facts, event: events.Event, policy: config.Policy) -> 
 def remember_sent(facts: Facts, sent: ActionSent, *, is_offer: bool, policy: config.Policy) -> None:
     """Take down what was sent: a fraud check opens, an offer goes into the contact ledger."""
     if sent.action == "verify_with_cardholder":
-        subject = sent.subject
-        check = FraudCheck(subject["transaction"], subject["card"], subject["merchant"], sent.at_ms)
-        facts.fraud_checks = [*facts.fraud_checks, check][-policy.fraud_checks_kept_max :]
+        _remember_check(facts, sent, policy)
     if is_offer:
         contact = Contact(sent.at_ms, sent.trigger, sent.action)
         facts.contacts = [*facts.contacts, contact][-policy.contacts_kept_max :]
+
+
+def _remember_check(facts: Facts, sent: ActionSent, policy: config.Policy) -> None:
+    subject = sent.subject
+    check = FraudCheck(subject["transaction"], subject["card"], subject["merchant"], sent.at_ms)
+    early = next((one for one in facts.fraud_checks if one.transaction == check.transaction), None)
+    if early is not None:
+        check.answer, check.answered_at_ms = early.answer, early.answered_at_ms
+        facts.fraud_checks.remove(early)
+    facts.fraud_checks = [*facts.fraud_checks, check][-policy.fraud_checks_kept_max :]
 
 
 def _remember_profile(facts: Facts, profile: events.Profile) -> None:
@@ -88,10 +99,11 @@ def _remember_profile(facts: Facts, profile: events.Profile) -> None:
 def _remember_verdict(facts: Facts, verdict: events.Verdict, policy: config.Policy) -> None:
     if verdict.answer == "not_reached":
         return  # nobody answered: the check stays open
-    for check in facts.fraud_checks:
-        if check.transaction == verdict.transaction and check.answer is None:
-            check.answer = verdict.answer
-            check.answered_at_ms = verdict.at_ms
+    check = next((one for one in facts.fraud_checks if one.transaction == verdict.transaction), None)
+    if check is None:  # the answer came before the question: topics are read at different speeds
+        check = FraudCheck(verdict.transaction, card="", merchant="", opened_at_ms=verdict.at_ms)
+        facts.fraud_checks = [*facts.fraud_checks, check][-policy.fraud_checks_kept_max :]
+    check.answer, check.answered_at_ms = verdict.answer, verdict.at_ms
     if verdict.answer == "fraud":
         pause_end_ms = verdict.at_ms + milliseconds(policy.offers_pause_after_fraud)
         facts.offers_paused_until_ms = max(facts.offers_paused_until_ms, pause_end_ms)

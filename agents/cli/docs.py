@@ -16,7 +16,7 @@ app = App(
     name="docs",
     help="""Write the pages and schemas that come from the code.
 
-Examples:
+For example:
 
     bellwether docs triggers
     bellwether docs triggers --check

@@ -15,7 +15,7 @@ app = App(
     name="generate",
     help="""Make source records from a seed, and the list of what should be decided on them.
 
-Examples:
+For example:
 
     bellwether generate --events 200000 --seed 7 --output demo-data
 

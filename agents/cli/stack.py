@@ -23,7 +23,7 @@ app = App(
     name="stack",
     help="""Kafka and Redis on this machine, without Docker and without a Java installed.
 
-Examples:
+For example:
 
     bellwether stack up
     bellwether stack up --random-ports --folder try-out

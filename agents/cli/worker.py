@@ -10,7 +10,20 @@ from agents.cli.output import settings
 from agents.supervisor import Supervisor
 from agents.worker import TICKS
 
-app = App(name="worker", help="Run workers, and restart those that stop.")
+app = App(
+    name="worker",
+    help="""Run workers, and restart those that stop.
+
+For example:
+
+    bellwether worker
+    bellwether worker --processes 2
+    bellwether worker --ticks event-time --allowance P21D
+
+Addresses: BELLWETHER_KAFKA, BELLWETHER_REDIS. Probes and metrics: BELLWETHER_HTTP, one port up for each process.
+""",
+    help_format="plaintext",
+)
 
 
 @app.default
@@ -21,13 +34,6 @@ def worker(
     allowance: str = "PT0S",
 ) -> None:
     """Run workers until SIGTERM; then finish what is under way and exit 0, within ten seconds.
-
-    Addresses: BELLWETHER_KAFKA, BELLWETHER_REDIS. Probes and metrics: BELLWETHER_HTTP, one port up for each process.
-
-    Examples:
-        bellwether worker
-        bellwether worker --processes 2
-        bellwether worker --ticks event-time --allowance P21D
 
     Args:
         processes: How many; more than the journal has partitions are idle.

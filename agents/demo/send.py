@@ -62,7 +62,7 @@ async def _send_slice(producer: aiokafka.AIOKafkaProducer, records: list[SourceR
     for record in records:
         key = record.key.encode()
         place = Place(record.topic, _number(key))
-        batches.setdefault(place, []).append(Record(key, bytes(record.value), timestamp_ms=record.timestamp))
+        batches.setdefault(place, []).append(Record(key, bytes(record.value)))
     sent = {place: await append_batches(producer, place, some) for place, some in batches.items()}
     ends = {}
     for place, acknowledgements in sent.items():

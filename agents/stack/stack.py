@@ -156,8 +156,7 @@ def up(  # noqa: PLR0913 -- each is one thing that a caller sets, by name
 
     Args:
         folder: data, logs and state; None: a temporary one, which `down` removes.
-        kafka_port: None: a free one.
-        redis_port: None: a free one.
+        kafka_port, redis_port: None: a free one.
         kafka_advertised_port: what clients are told, if a proxy stands before the broker.
         kafka_properties: server properties above ours.
         redis_arguments: more arguments for redis-server.
@@ -172,15 +171,11 @@ def up(  # noqa: PLR0913 -- each is one thing that a caller sets, by name
         return known
     if known:
         known.down()  # what is left of it; its data stay
-    parts = (
-        _place("kafka", "{}", kafka_port, kafka_advertised_port),
-        _place("redis", "redis://{}/0", redis_port, None),
-    )
     stack = Stack(
         folder=folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="bellwether-")),
         temporary=folder is None,
-        kafka_part=parts[0],
-        redis_part=parts[1],
+        kafka_part=_place("kafka", "{}", kafka_port, kafka_advertised_port),
+        redis_part=_place("redis", "redis://{}/0", redis_port, None),
         redis_arguments=list(redis_arguments),
     )
     try:
