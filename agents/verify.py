@@ -1,137 +1,196 @@
-"""Compares what a run left on Kafka with the oracle: the same engine over the same journal, in one process.
+"""What a run left on Kafka, held against the oracle: the same engine over the same journal, in one process.
 
 What must hold: every source record became exactly one journal entry or dead letter; every decision and action is on its
-topic exactly once, byte for byte, in order; every customer's state in the changelog is the oracle's. Outputs alone
-don't show a doubled event: states do.
+topic exactly once, byte for byte and in order; every customer's state in the changelog is the oracle's. Outputs alone
+don't show an event that was applied twice: states do.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
 
-import aiokafka
+import msgspec
+from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct, field
 
 from agents import journal_dump
 from agents.kafka_reader import committed_positions, committed_records, read_table
 from agents.replay import Replay
 from agents.unit_of_work import Place
-from streams import actions, topics
-from streams.actions import Decision
-from streams.journal import EventEntry, Source
+from streams import topics
+from streams.actions import destinations, encode_decision, headers
+from streams.journal import EventEntry, Source, Tick
+from streams.partition import PARTITION_KEY, PartitionRecord
 
-SHOWN_MAX = 5
-TOPIC_HEADER, PARTITION_HEADER, OFFSET_HEADER = (
-    f"__connect.errors.{name}" for name in ("topic", "partition", "offset")
-)
-ACTION_TOPICS = (topics.DECISIONS.name, topics.FRAUD_CHECK_ACTIONS.name, topics.RETENTION_ACTIONS.name)
-Published = dict[tuple[str, int], list[bytes]]
+DIFFERENCES_TOLD_MAX = 3
+Tables = dict[int, dict[bytes, bytes]]
 
 
-class Report(Struct):
-    """What was found; `problems` counts by kind, `examples` names the first few.
+class Published(NamedTuple):
+    """A record as another system reads it."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+Publications = dict[TopicPartition, list[Published]]
+
+
+class Replayed(Struct):
+    """What a replay of the journal published and keeps.
 
     Attributes:
-        sources, journaled, dead_letters: records.
-        decisions: published ones, by trigger and outcome.
+        taken_in: how often each source record became an entry.
+        undecided: entries that the workers never got to.
     """
 
-    sources: int = 0
-    journaled: int = 0
-    dead_letters: int = 0
-    customers: int = 0
-    decisions: dict[str, int] = field(default_factory=dict)
-    problems: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-
-    def note(self, problem: str, found: Iterable[object]) -> None:
-        """Add what was found of a kind of problem, if anything."""
-        listed = [str(one) for one in found]
-        if listed:
-            self.problems[problem] = self.problems.get(problem, 0) + len(listed)
-            self.examples.setdefault(problem, []).extend(listed[:SHOWN_MAX])
+    machine: Replay = field(default_factory=Replay)
+    published: Publications = field(default_factory=dict)
+    taken_in: Counter[Source] = field(default_factory=Counter)
+    undecided: int = 0
 
 
-async def verify(kafka: str) -> Report:
-    """Read everything and compare. The workers should have nothing left to do, or the end will differ."""
-    report, replay = Report(), Replay()
-    taken_in: Counter[Source] = Counter()
-    expected: Published = {}
-    async for number, record in journal_dump.read(kafka):
+class Evidence(Struct, kw_only=True):
+    """What a run left behind.
+
+    Attributes:
+        live: what was published, by topic and partition, in order.
+        tables: the state that the workers keep, by partition and key.
+    """
+
+    live: Publications
+    tables: Tables
+    replayed: Replayed
+
+
+def as_published(record: ConsumerRecord) -> Published:
+    """A record without what the broker adds to it."""
+    return Published(record.key, record.value, tuple(record.headers))
+
+
+async def live_tables(kafka: str) -> Tables:
+    """The state that the workers keep, read from its changelog."""
+    return await read_table(kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))
+
+
+async def gather(kafka: str) -> Evidence:
+    """Read everything that a run left on Kafka, and decide it again."""
+    live: Publications = {}
+    async for place, records in committed_records(kafka, _places(topics.OUTPUTS)):
+        live.setdefault(TopicPartition(*place), []).extend(as_published(record) for record in records)
+    tables = await live_tables(kafka)
+    return Evidence(live=live, tables=tables, replayed=await replay(kafka, tables))
+
+
+async def replay(kafka: str, tables: Tables, progress: Callable[[int, int], object] = lambda *_: None) -> Replayed:
+    """Decide the whole journal again, as far as the workers got; what only ticks add after that doesn't count."""
+    reached = {number: _position(table) for number, table in tables.items()}
+    replayed = Replayed()
+    async for number, record in journal_dump.read(kafka, progress):
+        if record.offset > reached[number]:
+            replayed.undecided += not isinstance(record.entry, Tick)
+            continue
         if isinstance(record.entry, EventEntry):
-            report.journaled += 1
-            taken_in[record.entry.source] += 1
-        for decision in replay.apply(number, record):
-            _expect(expected, number, decision)
-    await _check_published(kafka, expected, report)
-    await _check_states(kafka, replay, report)
-    await _check_sources(kafka, taken_in, report)
-    return report
+            replayed.taken_in[record.entry.source] += 1
+        for decision in replayed.machine.apply(number, record):
+            one = Published(decision.customer.encode(), encode_decision(decision), tuple(headers(decision)))
+            for topic in destinations(decision):
+                replayed.published.setdefault(TopicPartition(topic, number), []).append(one)
+    return replayed
+
+
+def repeated_ids(evidence: Evidence) -> list[str]:
+    """Ids that were published more than once in the same topic."""
+    found: list[str] = []
+    for topic in (topics.DECISIONS, topics.FRAUD_CHECK_ACTIONS, topics.RETENTION_ACTIONS):
+        records = (one for place, some in evidence.live.items() if place.topic == topic.name for one in some)
+        counts = Counter(_id(record) for record in records)
+        found += [f"{identifier} in {topic.name}" for identifier, count in counts.items() if count > 1]
+    return found
+
+
+def dead_letters(evidence: Evidence) -> Counter[str]:
+    """How many dead letters there are, by reason."""
+    letters = (one for place, some in evidence.live.items() if place.topic == topics.DEAD_LETTERS.name for one in some)
+    return Counter(dict(letter.headers)["bellwether.reason"].decode() for letter in letters)
+
+
+def differences(evidence: Evidence) -> Iterator[str]:
+    """Where live and replayed publications part, the first place of each partition."""
+    replayed = evidence.replayed.published
+    for place in sorted(evidence.live.keys() | replayed.keys()):
+        if place.topic != topics.DEAD_LETTERS.name:
+            yield from _first_difference(place, evidence.live.get(place, ()), replayed.get(place, ()))
+
+
+def state_differences(evidence: Evidence) -> int:
+    """How many records of the state differ between the workers' and the replay's."""
+    replayed = evidence.replayed.machine.tables
+    return sum(
+        table.get(key) != replayed.get(number, {}).get(key)
+        for number, table in evidence.tables.items()
+        for key in table.keys() | replayed.get(number, {}).keys()
+    )
+
+
+def _first_difference(place: TopicPartition, live: Sequence[Published], again: Sequence[Published]) -> Iterator[str]:
+    for number, (one, other) in enumerate(zip_longest(live, again)):
+        if one != other:
+            yield f"{place.topic}, partition {place.partition}, record {number}: live {_id(one)}, replay {_id(other)}"
+            return
+
+
+def _id(record: Published | None) -> str:
+    return "nothing" if record is None else dict(record.headers)["ce_id"].decode()
+
+
+def _position(table: dict[bytes, bytes]) -> int:
+    return msgspec.msgpack.decode(table.get(PARTITION_KEY, b"\x90"), type=PartitionRecord).position
 
 
 async def settled(kafka: str) -> bool:
     """Whether the workers have nothing left to read: beyond what the group committed there are no records."""
-    names = (*(topic.name for topic in topics.SOURCES), topics.JOURNAL.name)
-    places = [Place(name, number) for name in names for number in range(topics.PARTITIONS)]
+    places = _places([*topics.SOURCES, topics.JOURNAL])
     positions = await committed_positions(kafka, topics.APP, places)
     async for _ in committed_records(kafka, places, positions):
         return False
     return True
 
 
-def _expect(expected: Published, number: int, decision: Decision) -> None:
-    value = actions.encode_decision(decision)
-    for topic in actions.destinations(decision):
-        expected.setdefault((topic, number), []).append(value)
+async def source_problems(kafka: str, evidence: Evidence) -> list[str]:
+    """Source records that were lost, or taken in more than once."""
+    taken_in = evidence.replayed.taken_in + _dead_letter_sources(evidence)
+    problems = [f"taken in {count} times: {source}" for source, count in taken_in.items() if count > 1]
+    async for place, records in committed_records(kafka, _places(topics.SOURCES)):
+        lost = [record.offset for record in records if not taken_in[Source(*place, record.offset)]]
+        problems += [f"lost: {place.topic}, partition {place.partition}, offset {offset}" for offset in lost]
+    return problems
 
 
-async def _check_published(kafka: str, expected: Published, report: Report) -> None:
-    published: Published = {}
-    async for record in _records(kafka, ACTION_TOPICS):
-        published.setdefault((record.topic, record.partition), []).append(record.value)
-    for place in expected.keys() | published.keys():
-        wanted, found = Counter(expected.get(place, ())), Counter(published.get(place, ()))
-        report.note("decisions missing", (_name(value) for value in (wanted - found)))
-        report.note("decisions too many", (_name(value) for value in (found - wanted)))
-        if wanted == found and expected.get(place) != published.get(place):
-            report.note("decisions out of order", [place])
-    values = [value for (topic, _), some in published.items() if topic == topics.DECISIONS.name for value in some]
-    decided = [actions.decode_decision(value) for value in values]
-    report.decisions = dict(Counter(f"{decision.trigger} {decision.outcome}" for decision in decided))
-    ids = Counter(decision.id for decision in decided)
-    report.note("decision ids doubled", (identity for identity, count in ids.items() if count > 1))
+async def verify(kafka: str) -> tuple[Evidence, list[str]]:
+    """The evidence and every problem in it. The workers should have nothing left to do, or the end will differ."""
+    evidence = await gather(kafka)
+    problems = [f"published twice: {one}" for one in repeated_ids(evidence)]
+    problems += differences(evidence)
+    if wrong := state_differences(evidence):
+        problems.append(f"{wrong} records of the state differ from the oracle's")
+    if evidence.replayed.undecided:
+        problems.append(f"{evidence.replayed.undecided} journal entries were never decided")
+    return evidence, problems + await source_problems(kafka, evidence)
 
 
-async def _check_states(kafka: str, replay: Replay, report: Report) -> None:
-    tables = await read_table(kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))
-    for number, table in tables.items():
-        oracle = replay.tables.get(number, {})
-        report.customers += len(oracle)
-        report.note("states wrong", (key for key in table.keys() | oracle.keys() if table.get(key) != oracle.get(key)))
+def _dead_letter_sources(evidence: Evidence) -> Counter[Source]:
+    """The coordinates in the dead letters' headers."""
+    letters = [one for place, some in evidence.live.items() if place.topic == topics.DEAD_LETTERS.name for one in some]
+    return Counter(_coordinates(dict(letter.headers)) for letter in letters)
 
 
-async def _check_sources(kafka: str, taken_in: Counter[Source], report: Report) -> None:
-    async for record in _records(kafka, (topics.DEAD_LETTERS.name,)):
-        headers = {name: value.decode() for name, value in record.headers}
-        source = Source(headers[TOPIC_HEADER], int(headers[PARTITION_HEADER]), int(headers[OFFSET_HEADER]))
-        taken_in[source] += 1
-        report.dead_letters += 1
-    report.note("source records taken in twice", (source for source, count in taken_in.items() if count > 1))
-    missing = []
-    async for record in _records(kafka, [topic.name for topic in topics.SOURCES]):
-        report.sources += 1
-        source = Source(record.topic, record.partition, record.offset)
-        if not taken_in[source]:
-            missing.append(source)
-    report.note("source records lost", missing)
+def _coordinates(named: dict[str, bytes]) -> Source:
+    topic, partition, offset = (named[f"__connect.errors.{name}"].decode() for name in ("topic", "partition", "offset"))
+    return Source(topic, int(partition), int(offset))
 
 
-async def _records(kafka: str, names: Iterable[str]) -> AsyncIterator[aiokafka.ConsumerRecord]:
-    places = [Place(name, number) for name in names for number in range(topics.PARTITIONS)]
-    async for _, records in committed_records(kafka, places):
-        for record in records:
-            yield record
-
-
-def _name(value: bytes) -> str:
-    decision = actions.decode_decision(value)
-    return f"{decision.trigger} {decision.action} {decision.outcome} {decision.id}"
+def _places(some: Iterable[topics.Topic]) -> list[Place]:
+    return [Place(topic.name, number) for topic in some for number in range(topic.partitions)]

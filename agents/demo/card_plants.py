@@ -45,7 +45,7 @@ def _test(plan: Plan) -> None:
         known_ms = large_ms + late_ms  # nobody asks before both are known
         _answer(plan, answer, large, known_ms + plan.random.randrange(5 * MINUTE_MS, 12 * HOUR_MS))
     if answer == "genuine":
-        _trusted_again(plan, large_ms + plan.random.randrange(5, 15) * DAY_MS, shop)
+        _trusted_again(plan, large_ms + plan.random.randrange(30, 45) * DAY_MS, shop)
 
 
 def _answer(plan: Plan, answer: Answer, transaction: str, at_ms: int) -> None:

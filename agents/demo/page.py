@@ -14,10 +14,6 @@ from streams.actions import Measure
 from streams.triggers.wording import counted
 
 WIDTH = 80
-HURRY = (
-    "A year passes in seconds here, so topics run days apart: a cardholder's answer may be there before the purchase "
-    "that it is about, and then the merchant doesn't count as trusted."
-)
 TITLES = {"verify_with_cardholder": "A fraud check, in words", "loan_offer": "A loan offer, in words"}
 
 
@@ -39,8 +35,6 @@ def show(report: Report) -> None:
     for one in report.false_alarms:
         what = f"near miss {one.situation}" if one.situation else "nothing planted"
         console.print(f"{one.trigger}: {counted(one.count, 'false alarm')} ({what})")
-    if report.false_alarms:
-        console.print(fill(HURRY, WIDTH))
     _title(console, "Dead letters")
     _table(console, ("reason", "planted", "found"), _letters(report), numbers=2)
     for example in report.examples:

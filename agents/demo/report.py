@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from agents.demo import evidence as found
+from agents import verify
 from agents.demo import truth
-from agents.demo.evidence import Evidence
+from agents.demo.evidence import Evidence, decisions
 from streams.actions import Decision
 from streams.partition import RESERVED_KEYS
 
@@ -79,10 +79,10 @@ class Report(Struct, kw_only=True):
 
 def report(evidence: Evidence, metrics: list[str]) -> Report:
     """Hold the evidence against the labels and against the replay."""
-    decided = list(found.decisions(evidence))
+    decided = list(decisions(evidence))
     score = truth.score(evidence.truth, (decision for _, decision in decided))
-    differences = list(found.differences(evidence))
-    state_differences = found.state_differences(evidence)
+    differences = list(verify.differences(evidence))
+    state_differences = verify.state_differences(evidence)
     machine = evidence.replayed.machine
     return Report(
         events=evidence.sent,
@@ -94,9 +94,9 @@ def report(evidence: Evidence, metrics: list[str]) -> Report:
         decisions=_counts(decision for _, decision in decided),
         scores=score.rows,
         false_alarms=_false_alarms(evidence.truth, score.false_alarms),
-        dead_letters=dict(sorted(found.dead_letters(evidence).items())),
+        dead_letters=dict(sorted(verify.dead_letters(evidence).items())),
         dead_letters_expected=dict(sorted(evidence.unreadable.items())),
-        repeated_ids=found.repeated_ids(evidence),
+        repeated_ids=verify.repeated_ids(evidence),
         published=len(decided),
         is_replay_equal=not differences,
         is_state_equal=not state_differences,
@@ -135,8 +135,8 @@ def _problems(evidence: Evidence, score: truth.Score) -> Iterator[str]:
         "planted, but not found",
         [f"{case.trigger} {case.action} for {case.customer} ({case.note})" for case in score.missed],
     )
-    yield from _some("published more than once", found.repeated_ids(evidence))
-    letters = found.dead_letters(evidence)
+    yield from _some("published more than once", verify.repeated_ids(evidence))
+    letters = verify.dead_letters(evidence)
     if letters != evidence.unreadable:
         expected, got = (dict(sorted(one.items())) for one in (evidence.unreadable, letters))
         yield f"dead letters: expected {expected}, found {got}"

@@ -8,9 +8,8 @@ from time import monotonic
 
 from msgspec import Struct
 
-from agents import config_apply, config_files, settings, topic_admin
+from agents import config_apply, config_files, settings, topic_admin, verify
 from agents import stack as local_stack
-from agents.demo import evidence as found
 from agents.demo import generator, workers
 from agents.demo.evidence import Evidence
 from agents.demo.generator import SourceRecord
@@ -96,15 +95,15 @@ async def _gather(stack: Stack, running: Workers, records: _Records, screen: Scr
             with screen.step("Workers stop"):
                 exit_code = await asyncio.to_thread(running.stop)
         await watch.finish()
-    tables = await found.live_tables(stack.kafka)
+    tables = await verify.live_tables(stack.kafka)
     with screen.bar("Replay") as progress:
-        replayed = await found.replay(stack.kafka, tables, progress)
+        replayed = await verify.replay(stack.kafka, tables, progress)
     return Evidence(
         sent=screen.sent,
         seconds=seconds,
         truth=records.truth,
         unreadable=records.all.reasons,
-        live={place: [found.as_published(one) for one in some] for place, some in watch.records.items()},
+        live={place: [verify.as_published(one) for one in some] for place, some in watch.records.items()},
         tables=tables,
         exit_code=exit_code,
         restarts=running.restarts,

@@ -156,7 +156,8 @@ def up(  # noqa: PLR0913 -- each is one thing that a caller sets, by name
 
     Args:
         folder: data, logs and state; None: a temporary one, which `down` removes.
-        kafka_port, redis_port: None: a free one.
+        kafka_port: None: a free one.
+        redis_port: None: a free one.
         kafka_advertised_port: what clients are told, if a proxy stands before the broker.
         kafka_properties: server properties above ours.
         redis_arguments: more arguments for redis-server.

@@ -16,9 +16,9 @@ import pytest
 from aiokafka import TopicPartition
 
 from agents import stack as local_stack
-from agents import topic_admin
-from agents.demo import evidence, report
-from agents.demo.evidence import Evidence, Published, Replayed
+from agents import topic_admin, verify
+from agents.demo import report
+from agents.demo.evidence import Evidence
 from agents.demo.truth import Case, Truth
 from streams import topics
 from streams.actions import Decision, encode_decision, headers
@@ -144,7 +144,9 @@ def _decision(identifier: str) -> Decision:
 def _evidence(live: list[str], replayed: list[str]) -> Evidence:
     """A run that published these decisions, and its replay."""
     place = TopicPartition(topics.DECISIONS.name, 0)
-    made = {one: Published(b"c1", encode_decision(_decision(one)), tuple(headers(_decision(one)))) for one in "ab"}
+    made = {
+        one: verify.Published(b"c1", encode_decision(_decision(one)), tuple(headers(_decision(one)))) for one in "ab"
+    }
     case = Case(
         trigger="balance_drop",
         action="loan_offer",
@@ -163,7 +165,7 @@ def _evidence(live: list[str], replayed: list[str]) -> Evidence:
         tables={},
         exit_code=0,
         restarts=0,
-        replayed=Replayed(published={place: [made[one] for one in replayed]}),
+        replayed=verify.Replayed(published={place: [made[one] for one in replayed]}),
     )
 
 
@@ -192,6 +194,6 @@ def test_each_fault_is_told() -> None:
 
 
 def test_a_missing_publication_is_a_difference() -> None:
-    assert list(evidence.differences(_evidence([], ["a"]))) == [
+    assert list(verify.differences(_evidence([], ["a"]))) == [
         "decisions, partition 0, record 0: live nothing, replay a"
     ]

@@ -1,72 +1,40 @@
 """One worker in service, on a real Kafka and a real Redis: idle, fed, with Redis away, and told to stop."""
 
 import asyncio
-import os
 import re
-import signal
-import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import redis
 
-from agents import config_apply, config_files, journal_dump, settings, stack, topic_admin
+from agents import journal_dump
 from agents.demo.generator import generate
 from agents.demo.poison import Poisoned
 from agents.demo.send import send
 from agents.kafka_reader import committed_records, read_table
+from agents.stack import Stack
 from agents.unit_of_work import Place
 from agents.verify import settled
 from streams import topics
 from streams.journal import Tick
 from streams.partition import RESERVED_KEYS
 from streams.view import describe
+from tests.integration.running import running, until, until_ready
 
 EVENTS = 15_000
-WAIT_SECONDS = 60
 TICKS = 3
 
 
-@pytest.fixture
-def cluster() -> Iterator[stack.Stack]:
-    with stack.running() as running:
-        asyncio.run(topic_admin.create(running.kafka))
-        asyncio.run(config_apply.append(running.kafka, config_files.load(settings.PACKAGED_CONFIG), 0))
-        yield running
-
-
 @contextmanager
-def worker(cluster: stack.Stack, log: Path) -> Iterator[Path]:
-    """A worker process; afterwards it is told to stop and must do so cleanly."""
-    addresses = {settings.KAFKA: cluster.kafka, settings.REDIS: cluster.redis, settings.HTTP: "127.0.0.1:0"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "agents.worker"], env={**os.environ, **addresses}, stdout=output
-        )
-        try:
-            asyncio.run(until(lambda: ready(log)))
-            yield log
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0, log.read_text()
-        finally:
-            process.kill()
-            process.wait()
-
-
-async def ready(log: Path) -> bool:
-    return '"event": "ready"' in log.read_text()  # noqa: ASYNC240 - a short file
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = WAIT_SECONDS) -> None:
-    """Wait until it holds; fails after the limit."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - another process's doing has no event to wait for
-            await asyncio.sleep(0.2)
+def worker(cluster: Stack, log: Path) -> Iterator[Path]:
+    """One worker process that is ready; its log."""
+    with running((sys.executable, "-m", "agents.worker"), cluster, log):
+        asyncio.run(until_ready(log))
+        yield log
 
 
 async def ticks(kafka: str) -> dict[int, list[int]]:
@@ -78,7 +46,7 @@ async def ticks(kafka: str) -> dict[int, list[int]]:
     return found
 
 
-async def views_equal_states(cluster: stack.Stack) -> bool:
+async def views_equal_states(cluster: Stack) -> bool:
     """Whether Redis shows every customer exactly as the state in the changelog has it."""
     client = redis.Redis.from_url(cluster.redis)
     for table in (await read_table(cluster.kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))).values():
@@ -100,7 +68,7 @@ def metric(log: Path, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
 
-def test_ticks_keep_coming_while_nothing_else_does(cluster: stack.Stack, tmp_path: Path) -> None:
+def test_ticks_keep_coming_while_nothing_else_does(cluster: Stack, tmp_path: Path) -> None:
     async def enough() -> bool:
         return all(len(times) >= TICKS for times in (await ticks(cluster.kafka)).values())
 
@@ -110,7 +78,7 @@ def test_ticks_keep_coming_while_nothing_else_does(cluster: stack.Stack, tmp_pat
         assert times == sorted(set(times)), "a tick never goes back"
 
 
-def test_dead_letters_and_metrics_count_exactly(cluster: stack.Stack, tmp_path: Path) -> None:
+def test_dead_letters_and_metrics_count_exactly(cluster: Stack, tmp_path: Path) -> None:
     records = Poisoned(generate(EVENTS, seed=5).records, EVENTS)
     with worker(cluster, tmp_path / "log") as log:
         asyncio.run(send(cluster.kafka, records, EVENTS, lambda _: None))
@@ -140,7 +108,7 @@ async def published(kafka: str) -> tuple[Counter[str], int]:
     return letters, decisions
 
 
-def test_decisions_go_on_while_redis_is_away_and_the_view_catches_up(cluster: stack.Stack, tmp_path: Path) -> None:
+def test_decisions_go_on_while_redis_is_away_and_the_view_catches_up(cluster: Stack, tmp_path: Path) -> None:
     cluster.kill_redis()
     with worker(cluster, tmp_path / "log") as log:
         asyncio.run(send(cluster.kafka, generate(EVENTS, seed=6).records, EVENTS, lambda _: None))
