@@ -4,10 +4,13 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
@@ -34,6 +37,7 @@ REQUEST_TIMEOUT_SECONDS = 40
 POLL_INTERVAL_MAX_SECONDS = 10 * 86_400.0  # a worker without partitions must not be thrown out of its group
 SWITCH_INTERVAL_SECONDS = 0.0005  # Faust's membership thread shares the GIL: 5 ms a hand-over would add up
 FLUSH_VIEWS_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 TICKS = "BELLWETHER_TICKS"  # wall-clock, or event-time:DURATION with how far behind the newest event ticks stay
 RAW = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
 
@@ -82,7 +86,8 @@ def build(known: settings.Settings, ticks: clock.Clock) -> BatchApp:
             log.info("serving", url=url)
             await asyncio.Event().wait()
 
-    app.companions = [_guarded(run_for_ever) for run_for_ever in (serve, ticker.run, watchdog.run, views.run)]
+    parts = (serve, ticker.run, watchdog.run, views.run, _follow_supervisor)
+    app.companions = [_guarded(run_for_ever) for run_for_ever in parts]
     app.on_drained = lambda: views.flush(FLUSH_VIEWS_SECONDS)
     return app
 
@@ -97,6 +102,7 @@ def _app(known: settings.Settings) -> BatchApp:
         topics.APP,
         broker=[f"kafka://{address}" for address in known.kafka.split(",")],
         store="memory://",
+        datadir=str(Path(tempfile.gettempdir()) / topics.APP),  # Faust makes one; nothing is kept there
         Topic=BatchTopic,
         TableManager=TableManager,
         table_standby_replicas=0,  # a standby is assigned the changelog without the rest, and reads through Faust
@@ -121,6 +127,16 @@ def _add_agent(app: BatchApp, topic: str) -> None:
 
     name = topic.replace("-", "_")
     app.agent(app.topic(topic, schema=faust.Schema(**RAW), partitions=topics.PARTITIONS, acks=False), name=name)(agent)
+
+
+async def _follow_supervisor() -> None:
+    """Stop cleanly when the process that started this one is gone: nobody would restart or stop it any more."""
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody
+        await asyncio.sleep(LOOK_SECONDS)
+    log.warning("supervisor_gone")
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.Event().wait()
 
 
 def _guarded(run_for_ever: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

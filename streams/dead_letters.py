@@ -47,7 +47,7 @@ REASONS: dict[Reason, tuple[str, str]] = {
     ),
     "empty": (
         "The value is null (a tombstone), has no bytes, is blank or is JSON `null`.",
-        "Source topics hold facts, not deletions; use `bellwether forget` to erase a customer.",
+        "Source topics hold facts, not deletions: don't send tombstones.",
     ),
     "event_time_in_future": (
         "`at_ms` is more than a day after the record's own Kafka timestamp.",

@@ -1,6 +1,5 @@
 """`bellwether demo`: see it work, on this machine, from nothing."""
 
-import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from agents.cli.output import FINDINGS, FINE, OUT_OF_REACH, USAGE, CommandError, Json, message, print_json
+from agents.cli.output import (
+    FINDINGS,
+    FINE,
+    OUT_OF_REACH,
+    USAGE,
+    CommandError,
+    Json,
+    message,
+    print_json,
+    quiet_kafka,
+)
 
 if TYPE_CHECKING:
     from agents.demo.run import Ended
@@ -88,14 +97,14 @@ def _told() -> Iterator[None]:
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say comes as an error, told below
     try:
         stack, run, workers = (import_module(f"agents.{name}") for name in ("stack", "demo.run", "demo.workers"))
         errors = import_module("aiokafka.errors")
     except ModuleNotFoundError as error:
         raise CommandError(f"{error}. The demo is an extra: pip install 'bellwether[stack]'", OUT_OF_REACH) from error
     try:
-        yield
+        with quiet_kafka():
+            yield
     except (stack.StackError, workers.WorkersError, OSError) as error:
         raise CommandError(str(error) or type(error).__name__, OUT_OF_REACH) from error
     except errors.KafkaError as error:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -72,6 +73,18 @@ def progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
+@contextmanager
+def quiet_kafka() -> Iterator[None]:
+    """Without the client's own log lines: what it has to say comes as an error, told in our words."""
+    logger = logging.getLogger("aiokafka")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def on_kafka(address: str, work: Coroutine[Any, Any, Result]) -> Result:
     """Run what talks to Kafka at `address`.
 
@@ -82,9 +95,9 @@ def on_kafka(address: str, work: Coroutine[Any, Any, Result]) -> Result:
 
     from agents.topic_admin import MissingTopic  # noqa: PLC0415 - the same
 
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say comes as an error, told below
     try:
-        return asyncio.run(work)
+        with quiet_kafka():
+            return asyncio.run(work)
     except (errors.KafkaConnectionError, errors.KafkaTimeoutError, errors.NodeNotReadyError, TimeoutError) as error:
         raise CommandError(
             f"Kafka at {address} is out of reach ({type(error).__name__}).\n"

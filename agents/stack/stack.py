@@ -167,11 +167,8 @@ def up(  # noqa: PLR0913 -- each is one thing that a caller sets, by name
     Raises:
         StackError: a port is taken, a jar is missing or altered, or a server doesn't start. Nothing is left running.
     """
-    known = Stack.load(folder) if folder else None
-    if known and known.is_running():
+    if (known := _known(folder)) is not None:
         return known
-    if known:
-        known.down()  # what is left of it; its data stay
     stack = Stack(
         folder=folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="bellwether-")),
         temporary=folder is None,
@@ -185,6 +182,15 @@ def up(  # noqa: PLR0913 -- each is one thing that a caller sets, by name
         stack.down()
         raise
     return stack
+
+
+def _known(folder: Path | None) -> Stack | None:
+    """The stack that runs in this folder. What is left of one that doesn't is ended; its data stay."""
+    known = Stack.load(folder) if folder else None
+    if known is None or known.is_running():
+        return known
+    known.down()
+    return None
 
 
 def _place(name: str, form: str, port: int | None, advertised_port: int | None) -> Part:

@@ -167,7 +167,7 @@ def test_state_stays_small(one: Trigger) -> None:
 def test_every_list_keeps_its_bound(one: Trigger) -> None:
     bounds = {name: KEPT_MAX for name in one.config.__struct_fields__ if name.endswith("_kept_max")}
     lengths = [length for own, _ in _after_each_entry(one, one.config(**bounds), 3000) for length in _lengths(own)]
-    assert max(lengths) == KEPT_MAX
+    assert max(lengths, default=0) == (KEPT_MAX if bounds else 0), "a bound that is reached, or no list at all"
 
 
 def _after_each_entry(one: Trigger, parameters: Struct, count: int) -> Iterator[tuple[Struct, int]]:

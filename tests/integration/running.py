@@ -41,6 +41,6 @@ async def until_ready(log: Path, workers: int = 1) -> None:
     """Wait until so many workers hold partitions."""
 
     async def ready() -> bool:
-        return log.read_text().count('"event": "ready"') >= workers
+        return log.read_text().count('"event": "ready"') >= workers  # noqa: ASYNC240 - a short file
 
     await until(ready)

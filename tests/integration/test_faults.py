@@ -1,7 +1,6 @@
 """A load with a worker killed and one frozen past its session: what is left on Kafka equals the oracle's."""
 
 import asyncio
-import subprocess
 import sys
 from pathlib import Path
 
@@ -22,7 +21,7 @@ BELLWETHER = str(Path(sys.executable).with_name("bellwether"))
 WORKERS = (BELLWETHER, "worker", "--processes", "2", "--ticks", "event-time", "--allowance", f"P{ALLOWANCE.days + 1}D")
 
 
-async def break_things(supervisor: "subprocess.Popen[bytes]", sent: list[int]) -> list[int]:
+async def break_things(supervisor_pid: int, sent: list[int]) -> list[int]:
     """A kill at a third of the load, a freeze at two thirds; returns how much was sent when each hit."""
     hits = []
 
@@ -30,7 +29,7 @@ async def break_things(supervisor: "subprocess.Popen[bytes]", sent: list[int]) -
         return sent[-1] >= count
 
     await until(lambda: reached(EVENTS // 3), LOAD_SECONDS)
-    killed, frozen = psutil.Process(supervisor.pid).children()
+    killed, frozen = psutil.Process(supervisor_pid).children()
     killed.kill()
     hits.append(sent[-1])
     await until(lambda: reached(2 * EVENTS // 3), LOAD_SECONDS)
@@ -45,7 +44,7 @@ async def load(cluster: Stack, records: Poisoned, log: Path) -> tuple[list[int],
     with running(WORKERS, cluster, log) as supervisor:
         await until_ready(log, workers=2)
         sent = [0]
-        faults = asyncio.ensure_future(break_things(supervisor, sent))
+        faults = asyncio.ensure_future(break_things(supervisor.pid, sent))
         await send(cluster.kafka, records, EVENTS, sent.append)
         hits = await faults
         await until(lambda: settled(cluster.kafka), LOAD_SECONDS)
