@@ -20,7 +20,6 @@ ENV PATH=/opt/bellwether/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     PYTHONTZPATH="" \
-    APP_DATADIR=/tmp/bellwether \
     BELLWETHER_HTTP=0.0.0.0:9187
 COPY --from=build /opt/bellwether /opt/bellwether
 # A number, so that Kubernetes can see that it isn't root.

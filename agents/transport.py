@@ -162,6 +162,9 @@ class BatchApp(faust.App):
         await self.on_drained()
         await super()._stop_consumer()
 
+    def _create_directories(self) -> None:
+        """None: nothing of ours is kept on this machine's disk."""
+
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
 

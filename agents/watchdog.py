@@ -37,7 +37,8 @@ class Watchdog:
         """What has lag and hasn't moved for the limit, or that the partitions never became ready."""
         now = self._now()
         if not self._assignment.recovered.is_set():
-            self._unready_since = self._unready_since or now
+            if self._unready_since is None:
+                self._unready_since = now
             return ["not ready"] if now - self._unready_since > STUCK_SECONDS else []
         self._unready_since = None
         for place, (position, end) in lags.items():

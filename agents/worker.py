@@ -6,11 +6,9 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
@@ -102,7 +100,6 @@ def _app(known: settings.Settings) -> BatchApp:
         topics.APP,
         broker=[f"kafka://{address}" for address in known.kafka.split(",")],
         store="memory://",
-        datadir=str(Path(tempfile.gettempdir()) / topics.APP),  # Faust makes one; nothing is kept there
         Topic=BatchTopic,
         TableManager=TableManager,
         table_standby_replicas=0,  # a standby is assigned the changelog without the rest, and reads through Faust

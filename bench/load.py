@@ -21,9 +21,7 @@ async def fill(kafka: str, records: Iterable[SourceRecord]) -> dict[Place, int]:
     by_place: dict[Place, list[Record]] = {}
     for record in records:
         place = Place(record.topic, _number(record.key))
-        by_place.setdefault(place, []).append(
-            Record(record.key.encode(), bytes(record.value), timestamp_ms=record.timestamp)
-        )
+        by_place.setdefault(place, []).append(Record(record.key.encode(), bytes(record.value)))
     async with aiokafka.AIOKafkaProducer(
         bootstrap_servers=kafka, enable_idempotence=True, max_batch_size=1 << 20
     ) as producer:

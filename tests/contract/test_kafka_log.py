@@ -13,7 +13,7 @@ from agents.stack import Stack
 from agents.unit_of_work import Place, Record
 from streams import topics
 
-OUTPUT, TABLE = topics.DECISIONS.name, topics.CHANGELOG.name
+OUTPUT, TABLE = topics.RETENTION_ACTIONS.name, topics.CHANGELOG.name
 Start = Callable[[str, str], Awaitable[KafkaLog]]
 POSITION = {Place(topics.JOURNAL.name, 0): 1}
 FENCED = (ProducerFenced, InvalidProducerEpoch)

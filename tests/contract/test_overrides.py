@@ -57,6 +57,11 @@ PARTS: list[Part] = [
     ("on_rebalance_end: after flow has resumed", faust.app.base.App.on_rebalance_end, "b7ff69e1e377"),
     ("_stop_consumer: awaited by on_stop before anything else", faust.app.base.App._stop_consumer, "55854a5de12c"),
     ("on_stop: first stops the consumer", faust.app.base.App.on_stop, "bfe5a933defb"),
+    (
+        "_create_directories: folders for stores, which we have none of",
+        faust.app.base.App._create_directories,
+        "a9f571c3b04a",
+    ),
     ("_new_transport: makes the consumer's transport", faust.app.base.App._new_transport, "42db531312dd"),
     ("_new_producer_transport: likewise the producer's", faust.app.base.App._new_producer_transport, "eb3b4aa6a896"),
     (

@@ -1,0 +1,93 @@
+"""The supervisor's pauses, and what the watchdog takes for stuck."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # ships no types
+import pytest
+
+from agents.accounting import Instruments
+from agents.assignment import Assignment
+from agents.health import Health
+from agents.metrics import Metrics
+from agents.supervisor import pause_seconds
+from agents.unit_of_work import Place
+from agents.views import Views
+from agents.watchdog import STUCK_SECONDS, Watchdog
+from streams.view import describe
+
+PLACE = Place("card-transactions", 0)
+NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens
+
+
+def test_pauses_double_from_half_a_second_to_half_a_minute() -> None:
+    assert [pause_seconds(failures) for failures in (1, 2, 3, 6, 7, 100)] == [0.5, 1, 2, 16, 30, 30]
+
+
+class Time:
+    """Seconds, moved by hand."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    metrics = Metrics()
+    views = Views("redis://127.0.0.1:9/0", describe, metrics)
+    return Assignment(NOWHERE, views, Instruments(metrics, Health()))
+
+
+def test_lag_without_progress_is_stuck_and_only_that(assignment: Assignment, time: Time) -> None:
+    assignment.recovered.set()
+    watchdog = Watchdog(assignment, time)
+    assert watchdog.stuck({PLACE: (5, 9)}) == []
+    time.seconds += STUCK_SECONDS
+    assert watchdog.stuck({PLACE: (6, 9)}) == [], "it moved"
+    time.seconds += STUCK_SECONDS + 1
+    assert watchdog.stuck({PLACE: (9, 9)}) == [], "nothing is left to read"
+    time.seconds += STUCK_SECONDS + 1
+    assert watchdog.stuck({PLACE: (9, 10)}) == ["card-transactions/0"]
+
+
+def test_a_worker_that_never_becomes_ready_is_stuck(assignment: Assignment, time: Time) -> None:
+    watchdog = Watchdog(assignment, time)
+    assert watchdog.stuck({}) == []
+    time.seconds += STUCK_SECONDS + 1
+    assert watchdog.stuck({}) == ["not ready"]
+    assignment.recovered.set()
+    assert watchdog.stuck({}) == []
+
+
+def test_without_a_broker_workers_come_back_with_growing_pauses_and_the_supervisor_stops_cleanly(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log"
+    environment = {"BELLWETHER_KAFKA": NOWHERE, "BELLWETHER_HTTP": "127.0.0.1:0", "PATH": ""}
+    command = (str(Path(sys.executable).with_name("bellwether")), "worker")
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(command, env=environment, stdout=output, stderr=output)  # noqa: S603 - our own
+    try:
+        asyncio.run(_until(log, "restart_in_seconds=1.0"))
+        supervisor.send_signal(signal.SIGTERM)
+        assert supervisor.wait(15) == 0
+    finally:
+        for process in (*psutil.Process().children(recursive=True),):
+            process.kill()
+    assert "restart_in_seconds=0.5" in log.read_text()
+
+
+async def _until(log: Path, text: str) -> None:
+    async with asyncio.timeout(60):
+        while text not in log.read_text():  # noqa: ASYNC110, ASYNC240 - another process's file
+            await asyncio.sleep(0.1)
