@@ -43,6 +43,11 @@ class Holding(Struct):
     decide: Lane | None = None
     work: DecideWork | None = None
 
+    @property
+    def logs(self) -> tuple[KafkaLog, KafkaLog]:
+        """Both stages' transactions."""
+        return (self.intake_log, self.decide_log)
+
 
 class Assignment:
     """The partitions of this worker. `tables` is the Faust table's data: partition number to blobs by key."""
@@ -82,8 +87,8 @@ class Assignment:
             self.tables.pop(holding.number, None)
             self._views.revoke(holding.number)
         new = [self._holding(number) for number in sorted(numbers - set(self.holdings))]
-        await asyncio.gather(*(log.stop() for holding in lost for log in (holding.intake_log, holding.decide_log)))
-        await asyncio.gather(*(log.start() for holding in new for log in (holding.intake_log, holding.decide_log)))
+        await asyncio.gather(*(one.stop() for holding in lost for one in holding.logs))
+        await asyncio.gather(*(one.start() for holding in new for one in holding.logs))
         self.holdings.update({holding.number: holding for holding in new})
         self._instruments.health.assigned(len(numbers))
         log.info("partitions_assigned", held=sorted(self.holdings), new=[holding.number for holding in new])
@@ -153,7 +158,15 @@ class Assignment:
 
     async def lags(self) -> dict[Place, tuple[int, int]]:
         """Position reached and end of the log, per place that is read."""
-        return await self._reader.lags() if self._reader is not None else {}
+        reader, generation = self._reader, self._generation
+        if reader is None:
+            return {}
+        try:
+            return await reader.lags()
+        except Exception:
+            if generation != self._generation:
+                return {}  # closed under our hands by a rebalance
+            raise
 
     def _holding(self, number: int) -> Holding:
         intake, decide = (KafkaLog(self._kafka, f"{topics.APP}-{stage}-{number}", topics.APP) for stage in STAGES)
