@@ -14,7 +14,7 @@ from time import monotonic
 import structlog
 from msgspec import Struct
 
-from agents import stop
+from agents import crash_points, stop
 from agents.accounting import Instruments
 from agents.decide import DecideWork
 from agents.intake import IntakeWork
@@ -99,6 +99,7 @@ class Assignment:
         missing = [holding for holding in self.holdings.values() if holding.decide is None]
         tables = await read_table(self._kafka, topics.CHANGELOG.name, [one.number for one in missing])
         positions = await self._positions(missing)
+        crash_points.reached("P10")
         if generation != self._generation:
             return
         for holding in missing:

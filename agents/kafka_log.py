@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
+from agents import crash_points
 from agents.unit_of_work import Place, Record
 
 aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002  # seconds between transactions; 0.02 as shipped sets the latency
@@ -56,6 +57,8 @@ class KafkaLog:
         await asyncio.gather(*self._sent)
         offsets = {TopicPartition(*place): position for place, position in positions.items()}
         await self._producer.send_offsets_to_transaction(offsets, self._group)
+        crash_points.reached("P3")
+        crash_points.soon("P4")
         await self._producer.commit_transaction()
 
 

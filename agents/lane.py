@@ -13,7 +13,7 @@ import structlog
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from msgspec import Struct
 
-from agents import accounting, stop
+from agents import accounting, crash_points, stop
 from agents.unit_of_work import Fetched, Place, TransactionalLog, Work, carry_out
 
 log = structlog.get_logger()
@@ -86,6 +86,7 @@ class Lane:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        crash_points.stage(self.name.stage)
         try:
             while self._queue:
                 await self._unit(self._take())
@@ -113,6 +114,7 @@ class Lane:
             with accounting.unit_of_work(self._instruments, *self.name, count):
                 async with asyncio.timeout(UNIT_LIMIT_SECONDS):
                     outputs = self._work.compute(fetched)
+                    crash_points.reached("P1")
                     await carry_out(self._log, outputs)
         except BaseException as error:  # noqa: BLE001 - whatever happened, the outcome is unknown: a fresh start settles it
             self._give_up(error, fetched)

@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct, field
 
+from agents import crash_points
+
 
 class Place(NamedTuple):
     """A partition of a topic."""
@@ -79,5 +81,8 @@ async def carry_out(log: TransactionalLog, outputs: Outputs) -> None:
     await log.begin()
     for place, records in outputs.records.items():
         await log.append(place, records)
+        crash_points.reached("P2")
     await log.commit(outputs.positions)
+    crash_points.reached("P5")
     outputs.adopt()
+    crash_points.reached("P6")

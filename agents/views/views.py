@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import structlog
 
+from agents import crash_points
 from agents.metrics import Metrics
 from agents.views.breaker import Breaker
 from agents.views.drafts import Describe, draft
@@ -142,6 +143,8 @@ class Views:
             _log.info("views_rebuilt", reason="Redis was restarted or replaced")
             self._rebuild(self._partitions.values())
         chunks = await self._take(taken)
+        if chunks:
+            crash_points.soon("P7")
         answers = await self._store.write(chunks) if chunks else []
         for (partition, keys), answer in zip(taken, answers, strict=True):
             self._answered(partition, keys, answer)
