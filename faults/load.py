@@ -1,0 +1,202 @@
+"""The load: generated records with unreadable ones among them, sent slice by slice for as long as faults go on."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from random import Random
+
+import aiokafka
+import msgspec
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+
+from agents.demo.generator import SourceRecord, generate
+from agents.demo.poison import SPOILERS
+from agents.kafka_log import append_batches
+from agents.unit_of_work import Place, Record
+from streams import topics
+from streams.dead_letters import Reason
+
+SLICES_AHEAD = 2
+CLIENT = "faults-load"
+POLL_SECONDS = 0.02
+PATIENCE_MS = 180_000  # longer than any outage here: the load waits, it never gives up
+OVERSIZE_BYTES = 700_000  # above what the intake takes, below what the broker takes
+DEPTH = 200
+POISON_ONE_IN = 100
+Spoil = Callable[[bytes], bytes]
+MORE_SPOILERS: dict[Reason, Spoil] = {
+    "oversize": lambda value: _with_field(value, b'"note":"' + b"x" * OVERSIZE_BYTES + b'"'),
+    "nested_too_deep": lambda value: _with_field(value, b'"note":' + b"[" * DEPTH + b"]" * DEPTH),
+    "wrong_type": lambda value: _replaced(value, b'"customer":"', b'"customer":7,"name":"'),
+}
+OVERSIZE_ONE_IN = 20  # of the unreadable ones: they are a hundred times larger
+
+
+class Records:
+    """Records to be read once. One in a hundred is followed by a spoilt copy; `reasons` says which are out.
+
+    `one_customer`: half of all events become one customer's.
+    """
+
+    def __init__(self, events: int, seed: int, *, one_customer: bool = False) -> None:
+        self.reasons: Counter[str] = Counter()
+        self._random = Random(f"{seed}/poison")
+        self._records = generate(events, seed).records
+        self._one_customer = one_customer
+
+    def __iter__(self) -> Iterator[SourceRecord]:
+        """Once only."""
+        for number, record in enumerate(self._records, start=1):
+            yield self._moved(record) if self._one_customer and number % 2 else record
+            if number % POISON_ONE_IN == 0:
+                yield self._spoilt(record)
+
+    def _moved(self, record: SourceRecord) -> SourceRecord:
+        event = msgspec.json.decode(record.value)
+        value = msgspec.json.encode({**event, "customer": "customer-of-half"})
+        return SourceRecord(record.topic, record.key, msgspec.Raw(value), record.timestamp)
+
+    def _spoilt(self, record: SourceRecord) -> SourceRecord:
+        reasons: list[Reason] = [*SPOILERS, *MORE_SPOILERS]
+        reason = self._random.choice(reasons)
+        if reason == "oversize" and self._random.randrange(OVERSIZE_ONE_IN):
+            reason = "empty"
+        self.reasons[reason] += 1
+        value = (SPOILERS | MORE_SPOILERS)[reason](bytes(record.value))
+        return SourceRecord(record.topic, record.key, msgspec.Raw(value), record.timestamp)
+
+
+class Load:
+    """Sends until `stop`, a slice whenever one is `asked` for or the last is `pause_seconds` ago."""
+
+    def __init__(self, kafka: str, records: Records, *, slice_records: int, pause_seconds: float) -> None:
+        self.sent = 0
+        self._kafka = kafka
+        self._records = records
+        self._source = iter(records)
+        self._slice_records = slice_records
+        self._pause_seconds = pause_seconds
+        self._ends: dict[TopicPartition, int] = {}
+        self._waiting: list[dict[TopicPartition, int]] = []
+        self._asked = asyncio.Event()
+        self._went = asyncio.Condition()
+        self._stopped = False
+
+    async def run(self) -> None:
+        """Send until told to stop; at least one slice."""
+        async with aiokafka.AIOKafkaProducer(
+            bootstrap_servers=self._kafka,
+            client_id=CLIENT,
+            enable_idempotence=True,
+            request_timeout_ms=PATIENCE_MS,
+            retry_backoff_ms=500,
+        ) as producer:
+            while not self._stopped:
+                self._asked.clear()
+                await self._send_slice(producer)
+                async with self._went:
+                    self._went.notify_all()
+                if len(self._waiting) >= SLICES_AHEAD:
+                    await self._taken_in(self._waiting.pop(0))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._asked.wait(), self._pause_seconds)
+
+    def stop(self) -> None:
+        """This slice is the last."""
+        self._stopped = True
+        self._asked.set()
+
+    async def until_in_flight(self) -> None:
+        """Return when records are out that no worker has taken in yet; asks for more if there are none."""
+        while not await self.in_flight():
+            await self.another()
+
+    async def another(self) -> None:
+        """Send one more slice, as soon as the workers keep up."""
+        async with self._went:
+            self._asked.set()
+            await self._went.wait()
+
+    async def in_flight(self) -> int:
+        """Source records sent and not yet committed by the workers; as last known where the broker is away."""
+        try:
+            async with asyncio.timeout(2.0):
+                committed = await _committed(self._kafka, list(self._ends))
+        except (KafkaError, TimeoutError):
+            return sum(len(ends) for ends in self._waiting)
+        return sum(max(0, end - max(0, committed.get(place, 0))) for place, end in self._ends.items())
+
+    async def committed(self) -> int:
+        """How many source records the workers have taken in; -1 where nobody can tell now."""
+        try:
+            async with asyncio.timeout(2.0):
+                return sum((await _committed(self._kafka, list(self._ends))).values())
+        except (KafkaError, TimeoutError):
+            return -1
+
+    async def until_progress(self, since: int) -> None:
+        """Return when the workers have taken in more than that, and answer."""
+        while await self.committed() <= since:
+            await self.until_in_flight()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _send_slice(self, producer: aiokafka.AIOKafkaProducer) -> None:
+        some = list(islice(self._source, self._slice_records))
+        if not some:
+            raise RuntimeError("the load ran dry before the faults did: generate more")
+        batches: dict[Place, list[Record]] = {}
+        for record in some:
+            key = record.key.encode()
+            batches.setdefault(Place(record.topic, _number(key)), []).append(Record(key, bytes(record.value)))
+        sent = {place: await append_batches(producer, place, records) for place, records in batches.items()}
+        ends = {}
+        for place, acknowledgements in sent.items():
+            first = await acknowledgements[0]
+            await asyncio.gather(*acknowledgements)
+            ends[TopicPartition(*place)] = first.offset + len(batches[place])
+        self._ends |= ends
+        self._waiting.append(ends)
+        self.sent += len(some)
+
+    async def _taken_in(self, ends: dict[TopicPartition, int]) -> None:
+        """Wait until the workers have committed up to there, however long they are away."""
+        left = dict(ends)
+        while left and not self._stopped:
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(5.0):
+                    committed = await _committed(self._kafka, list(left))
+                left = {place: end for place, end in left.items() if committed.get(place, -1) < end}
+            if left:
+                await asyncio.sleep(POLL_SECONDS)
+
+
+async def _committed(kafka: str, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """What the group has committed, by a client of this moment's: one that lived through an outage may not know it."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka, client_id=CLIENT, request_timeout_ms=2000)
+    await admin.start()
+    try:
+        found = await admin.list_consumer_group_offsets(topics.APP, partitions=places)
+    finally:
+        await admin.close()
+    return {place: metadata.offset for place, metadata in found.items()}
+
+
+def _number(key: bytes) -> int:
+    """The key's partition, as the Java client has it."""
+    return int(murmur2(key) & 0x7FFFFFFF) % topics.PARTITIONS
+
+
+def _with_field(value: bytes, more: bytes) -> bytes:
+    return value[:-1] + b"," + more + b"}"
+
+
+def _replaced(value: bytes, old: bytes, new: bytes) -> bytes:
+    """The value with its first `old` replaced; it must be there."""
+    if old not in value:
+        raise ValueError(f"expected {old!r} in a generated record")
+    return value.replace(old, new, 1)

@@ -1,0 +1,143 @@
+"""Bugs, planted in a worker that the suite starts for it: whoever tests must find them, or the tests say nothing.
+
+Each is a way in which stream processors have really lost or doubled records. Number 3, a failed send that nobody
+looks at, can't be brought about by kills: `tests/contract/test_kafka_log.py` has it, on a real broker.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agents import lane
+from agents.decide import DecideWork
+from agents.kafka_log import KafkaLog
+from agents.lane import Lane
+from agents.unit_of_work import Fetched, Outputs, Place, Record, TransactionalLog, carry_out
+from streams import topics, turn
+from streams.actions import candidate_id
+from streams.partition import RESERVED_KEYS
+
+
+def offsets_before_outputs() -> None:
+    """Positions are committed in a transaction of their own, before the outputs."""
+
+    async def in_two(log: TransactionalLog, outputs: Outputs) -> None:
+        await log.begin()
+        await log.commit(outputs.positions)
+        await log.begin()
+        for place, records in outputs.records.items():
+            await log.append(place, records)
+        await log.commit(outputs.positions)
+        outputs.adopt()
+
+    vars(lane)["carry_out"] = in_two
+
+
+def failed_batch_skipped() -> None:
+    """A worker that is fenced gets itself a new producer and goes on with the next batch."""
+
+    async def unit(self: Any, fetched: dict[Place, list[Fetched]]) -> None:
+        if not fetched:
+            return
+        outputs = self._work.compute(fetched)
+        try:
+            await carry_out(self._log, outputs)
+        except Exception:  # noqa: BLE001 - the bug
+            stage, number = self.name
+            self._log = KafkaLog(_kafka_of(self._log), f"{topics.APP}-{stage}-{number}", topics.APP)
+            await self._log.start()
+        self.positions.update(outputs.positions)
+
+    Lane._unit = unit  # type: ignore[method-assign]  # noqa: SLF001 - the bug
+
+
+def changelog_record_left_out() -> None:
+    """Now and then the changelog doesn't get one of the customers that changed."""
+    _change_changelog(lambda number, records: {number: records[1:] if len(records) > 1 else records})
+
+
+def replay_applied_twice() -> None:
+    """A rebalance doesn't wait for what is under way, and what was applied isn't skipped."""
+
+    async def drain(self: Any) -> None:
+        self._queue.clear()
+        self._queued = 0
+
+    def take(self: Any) -> dict[Place, list[Fetched]]:
+        taken: dict[Place, list[Fetched]] = {}
+        while self._queue:
+            batch = self._queue.popleft()
+            self._queued -= len(batch.records)
+            taken.setdefault(batch.place, []).extend(batch.records)
+        return taken
+
+    Lane.drain = drain  # type: ignore[method-assign]
+    Lane._take = take  # type: ignore[method-assign]  # noqa: SLF001 - the bug
+
+
+def changelog_in_the_wrong_partition() -> None:
+    """A changed customer's record goes to the next partition of the changelog."""
+    _change_changelog(lambda number, records: {number: records[1:], (number + 1) % topics.PARTITIONS: records[:1]})
+
+
+def chance_in_an_id() -> None:
+    """An action's id is drawn rather than made of its causes."""
+    made = candidate_id
+
+    def drawn(*arguments: Any) -> str:
+        return made(*arguments)[:-4] + f"{random.getrandbits(16):04x}"
+
+    vars(turn)["candidate_id"] = drawn
+
+
+def fetched_dropped_at_a_rebalance() -> None:
+    """What was queued when a partition moves counts as done."""
+    drain = Lane.drain
+
+    async def forgetful(self: Any) -> None:
+        for batch in self._queue:
+            self.positions[batch.place] = batch.records[-1].offset + 1
+        await drain(self)
+
+    Lane.drain = forgetful  # type: ignore[method-assign]
+
+
+BUGS: dict[int, Callable[[], None]] = {
+    1: offsets_before_outputs,
+    2: failed_batch_skipped,
+    4: changelog_record_left_out,
+    5: replay_applied_twice,
+    6: changelog_in_the_wrong_partition,
+    7: chance_in_an_id,
+    8: fetched_dropped_at_a_rebalance,
+}
+
+
+def plant(number: int) -> None:
+    """Make this process have the bug."""
+    BUGS[number]()
+
+
+def _kafka_of(log: Any) -> str:
+    return str(log._producer.client._bootstrap_servers)  # noqa: SLF001 - the bug has no better way either
+
+
+Change = Callable[[int, list[Record]], dict[int, list[Record]]]
+
+
+def _change_changelog(change: Change) -> None:
+    """Every 50th batch that changes a customer has its changelog records changed."""
+    compute, passes = DecideWork.compute, [0]
+
+    def changed(self: DecideWork, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
+        outputs = compute(self, fetched)
+        own = Place(topics.CHANGELOG.name, self.number)
+        customers = [one for one in outputs.records.get(own, []) if one.key not in RESERVED_KEYS]
+        passes[0] += bool(customers)
+        if customers and passes[0] % 50 == 0:
+            kept = [one for one in outputs.records.pop(own) if one.key in RESERVED_KEYS]
+            for number, records in change(self.number, customers).items():
+                outputs.records[Place(own.topic, number)] = records + (kept if number == self.number else [])
+        return outputs
+
+    DecideWork.compute = changed  # type: ignore[method-assign]

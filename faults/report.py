@@ -1,0 +1,197 @@
+"""What came of a run: a table by row of the fault matrix, as JSON, and as a page."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from statistics import quantiles
+
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
+
+from faults.group import Result
+from faults.inject import Done
+from faults.schedule import Length
+
+WIDTH_MIN = 120
+KILLED_ROWS = ("F-01", "F-02", "F-03")
+ROWS = {
+    "F-01": "worker kill -9",
+    "F-02": "crash point",
+    "F-03": "30 kills in a burst",
+    "F-04": "worker frozen past its session",
+    "F-05": "broker kill -9",
+    "F-06": "broker away for long",
+    "F-08": "Redis killed, emptied",
+    "F-09": "Redis frozen, full",
+    "F-10": "network cut, reset, half-open, slow, sliced",
+    "F-11": "answer of a transaction lost",
+    "F-12": "workers join and leave",
+    "F-13": "SIGTERM under load",
+    "F-16": "unreadable records",
+    "F-17": "trigger raises",
+    "F-18": "oversize records in",
+    "F-20": "group without offsets",
+    "F-22": "late and repeated events",
+    "F-24": "half of all events on one customer",
+}
+BY_LOAD = ("F-16", "F-17", "F-18", "F-20", "F-22", "F-24")  # in every group's load, checked at its end
+WAITING = {
+    "F-07": "three brokers",
+    "F-14": "full disk: wants a small file system of its own",
+    "F-15": "limits of memory and files",
+    "F-19": "damaged changelog: the state's own check",
+    "F-21": "clock skew: wants libfaketime",
+    "F-23, F-30": "two versions of an event, of the worker: there is only one yet",
+    "F-25, F-26, F-31": "backlog, due times, soak: with the load tests",
+    "F-27": "config mutations: tests/core/test_config_files.py until then",
+    "F-28": "forget: its command comes first",
+    "F-29": "passwords, certificates: TLS comes first",
+}
+
+
+class Verdict(Struct, frozen=True):
+    """Counts of what must be none."""
+
+    lost: int
+    doubled: int
+    wrong: int
+
+
+class Report(Struct, frozen=True):
+    """A whole run."""
+
+    length: Length
+    seed: int
+    machine: dict[str, str | int]
+    versions: dict[str, str]
+    commit: str
+    seconds: float
+    results: list[Result]
+    missing: list[str]
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that was wrong, the groups' names before it."""
+        return [f"{one.name}: {problem}" for one in self.results for problem in one.problems] + self.missing
+
+
+def verdict(problems: Iterable[str]) -> Verdict:
+    """Sort problems, as `agents.verify` words them."""
+    lost = doubled = wrong = 0
+    for one in problems:
+        if one.startswith("lost:") or "never decided" in one:
+            lost += 1
+        elif one.startswith(("taken in", "published twice")):
+            doubled += 1
+        else:
+            wrong += 1
+    return Verdict(lost, doubled, wrong)
+
+
+def percentiles(seconds: Sequence[float]) -> tuple[float, float, float]:
+    """Median, 95th percentile and maximum; of one or none: that one, or 0."""
+    if len(seconds) < 2:  # noqa: PLR2004 - quantiles need two
+        return (*(seconds or (0.0,)), *(seconds or (0.0,)), *(seconds or (0.0,)))[:3]
+    cuts = quantiles(seconds, n=20, method="inclusive")
+    return cuts[9], cuts[18], max(seconds)
+
+
+def too_few(results: Sequence[Result], least: dict[str, int]) -> list[str]:
+    """Rows of which fewer faults than that hit while records were in flight: the run then shows nothing."""
+    hits = Counter(one.row for one in faults(results) if one.in_flight)
+    return [
+        f"I0: {row} hit {hits[row]} times, at least {count} are wanted"
+        for row, count in least.items()
+        if hits[row] < count
+    ]
+
+
+def faults(results: Iterable[Result]) -> list[Done]:
+    """All faults of all groups."""
+    return [done for one in results for done in one.done]
+
+
+def show(report: Report) -> None:
+    """Print the table and the notes."""
+    console = Console(markup=False, highlight=False)
+    console.width = max(console.width, WIDTH_MIN)
+    columns, rows = _table(report)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index < 2 else "right", no_wrap=True)  # noqa: PLR2004 - two texts
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print()
+    for line in notes(report):
+        console.print(line, soft_wrap=True)
+
+
+def as_json(report: Report) -> bytes:
+    """Everything, each single fault too."""
+    return msgspec.json.format(msgspec.json.encode(report)) + b"\n"
+
+
+def as_markdown(report: Report) -> str:
+    """The report as a page."""
+    columns, rows = _table(report)
+    lines = [f"# Faults, {report.length} run\n", *(f"- {line}" for line in notes(report)), ""]
+    lines += [_line(columns), _line(["---", "---", *["---:"] * (len(columns) - 2)]), *map(_line, rows), ""]
+    lines += ["Rows of the fault matrix that wait:", "", *(f"- {row}: {why}" for row, why in WAITING.items()), ""]
+    return "\n".join(lines)
+
+
+def notes(report: Report) -> Iterator[str]:
+    """What the run was, and what it found."""
+    facts, results = report.machine, report.results
+    found = verdict(report.problems)
+    yield f"{found.lost} lost, {found.doubled} doubled, {found.wrong} wrong"
+    yield from report.problems[:20]
+    sent, seconds = sum(one.sent for one in results), max((one.seconds for one in results), default=0.0)
+    letters, decisions = (sum(getattr(one, name) for one in results) for name in ("dead_letters", "decisions"))
+    yield f"{sent:,} records sent, {sent / max(seconds, 1):,.0f} a second; {letters:,} dead letters, {decisions:,} decisions"
+    exits = Counter(str(ending.code) for one in results for ending in one.endings)
+    yield f"exit codes of workers: {', '.join(f'{code} x {count}' for code, count in sorted(exits.items()))}"
+    yield f"largest worker {max((one.resident_bytes_max for one in results), default=0) / 1e6:.0f} MB"
+    yield f"seed {report.seed}, {report.seconds:.0f} s in all, commit {report.commit}"
+    yield f"{facts['cores']} cores of {facts['cpu']}, kernel {facts['kernel']}, Python {facts['python']}"
+    yield ", ".join(f"{name} {number}" for name, number in report.versions.items())
+
+
+def _table(report: Report) -> tuple[list[str], list[list[str]]]:
+    columns = ["row", "fault", "done", "in flight", "ready s p50", "p95", "max", "moves on s max", "result"]
+    return columns, [*_injected(report), *_by_load(report)]
+
+
+def _injected(report: Report) -> Iterator[list[str]]:
+    wrong_rows = {problem.split()[1] for problem in report.problems if problem.split()[1:2]}
+    whole = "ok" if not report.problems else "see above"
+    recovered = _recoveries(report.results)
+    done = faults(report.results)
+    for row in sorted({one.row for one in done}):
+        own = [one for one in done if one.row == row]
+        ready = [f"{value:.1f}" for value in percentiles(recovered[row])] if recovered.get(row) else ["", "", ""]
+        hits = sum(bool(one.in_flight) for one in own)
+        moved = f"{max(one.seconds for one in own):.1f}"
+        yield [row, ROWS[row], str(len(own)), str(hits), *ready, moved, "failed" if row in wrong_rows else whole]
+
+
+def _by_load(report: Report) -> Iterator[list[str]]:
+    for row in BY_LOAD:
+        yield [row, ROWS[row], "in the load", "", "", "", "", "", "ok" if not report.problems else "see above"]
+
+
+def _recoveries(results: Iterable[Result]) -> dict[str, list[float]]:
+    """From a worker's end to the readiness of the next one, without our own pause, by the row of its end."""
+    found: dict[str, list[float]] = {}
+    for one in results:
+        for recovery in one.recoveries:
+            row = {"killed": "F-01", "crash point": "F-02", "told to stop": "F-13", "burst": "F-03"}.get(recovery.told)
+            if row:
+                found.setdefault(row, []).append(recovery.seconds - recovery.pause_seconds)
+    return found
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
