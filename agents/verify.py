@@ -86,7 +86,7 @@ async def gather(kafka: str) -> Evidence:
 
 async def replay(kafka: str, tables: Tables, progress: Callable[[int, int], object] = lambda *_: None) -> Replayed:
     """Decide the whole journal again, as far as the workers got; what only ticks add after that doesn't count."""
-    reached = {number: _position(table) for number, table in tables.items()}
+    reached = {number: state_position(table) for number, table in tables.items()}
     replayed = Replayed()
     async for number, record in journal_dump.read(kafka, progress):
         if record.offset > reached[number]:
@@ -146,7 +146,8 @@ def _id(record: Published | None) -> str:
     return "nothing" if record is None else dict(record.headers)["ce_id"].decode()
 
 
-def _position(table: dict[bytes, bytes]) -> int:
+def state_position(table: dict[bytes, bytes]) -> int:
+    """Up to which journal offset a partition's state has got; -1 before the first."""
     return msgspec.msgpack.decode(table.get(PARTITION_KEY, b"\x90"), type=PartitionRecord).position
 
 
@@ -184,10 +185,15 @@ async def verify(kafka: str) -> tuple[Evidence, list[str]]:
 def _dead_letter_sources(evidence: Evidence) -> Counter[Source]:
     """The coordinates in the dead letters' headers."""
     letters = [one for place, some in evidence.live.items() if place.topic == topics.DEAD_LETTERS.name for one in some]
-    return Counter(_coordinates(dict(letter.headers)) for letter in letters)
+    return Counter(coordinates(dict(letter.headers)) for letter in letters)
 
 
-def _coordinates(named: dict[str, bytes]) -> Source:
+def coordinates(named: dict[str, bytes]) -> Source:
+    """Where a dead letter came from, by its headers.
+
+    Raises:
+        KeyError, ValueError: it doesn't say.
+    """
     topic, partition, offset = (named[f"__connect.errors.{name}"].decode() for name in ("topic", "partition", "offset"))
     return Source(topic, int(partition), int(offset))
 

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "replay": "Decide again from a file, without Kafka.",
     "stack": "Kafka and Redis on this machine, without Docker.",
     "topics": "Create the topics, or check them.",
+    "verify": "Hold everything on the log against the journal, decided again.",
     "worker": "Run workers, and restart those that stop.",
 }
 HELP = """Fraud checks and retention actions from a bank's or retailer's Kafka, each exactly once.
