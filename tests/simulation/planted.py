@@ -1,0 +1,179 @@
+"""Eight bugs that the simulation must catch, each a patch of the code under test: context managers, by name.
+
+Some take two patches: where two guards each suffice, both have to go.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+
+from aiokafka import TopicPartition
+
+from agents import assignment, lane
+from agents.decide import DecideWork
+from agents.kafka_log import KafkaLog
+from agents.lane import Batch, Lane
+from agents.unit_of_work import Fetched, Outputs, Place, TransactionalLog
+from streams import topics, turn
+from streams.partition import RESERVED_KEYS, Partition
+from tests.simulation import process
+from tests.simulation.sources import PARTITIONS
+
+
+@contextmanager
+def offset_before_outputs() -> Iterator[None]:
+    """The input positions are committed in a transaction of their own, before the outputs."""
+
+    async def carry_out(log: TransactionalLog, outputs: Outputs) -> None:
+        await log.begin()
+        await log.commit(outputs.positions)
+        await log.begin()
+        for place, records in outputs.records.items():
+            await log.append(place, records)
+        await log.commit({})
+        outputs.adopt()
+
+    with patch.object(lane, "carry_out", carry_out):
+        yield
+
+
+@contextmanager
+def failed_batch_skipped() -> Iterator[None]:
+    """A lane whose unit failed starts its producer again and goes on with the next batch."""
+
+    class Skipping(Lane):
+        async def _unit(self, fetched: dict[Place, list[Fetched]]) -> None:
+            if not fetched:
+                return
+            outputs = self._work.compute(fetched)
+            try:
+                await lane.carry_out(self._log, outputs)
+            except Exception:  # noqa: BLE001 - the bug
+                await self._log.start()  # type: ignore[attr-defined]
+            self.positions.update(outputs.positions)
+
+    with patch.object(assignment, "Lane", Skipping):
+        yield
+
+
+@contextmanager
+def appends_not_checked() -> Iterator[None]:
+    """The commit doesn't look whether every append arrived."""
+
+    async def commit(self: KafkaLog, positions: Mapping[Place, int]) -> None:
+        offsets = {TopicPartition(*place): position for place, position in positions.items()}
+        await self._producer.send_offsets_to_transaction(offsets, self._group)
+        await self._producer.commit_transaction()
+
+    with patch.object(KafkaLog, "commit", commit):
+        yield
+
+
+@contextmanager
+def changed_customer_left_out() -> Iterator[None]:
+    """The changelog lacks one of a batch's changed customers."""
+
+    def forget(outputs: Outputs, place: Place) -> None:
+        records = outputs.records[place]
+        customers = [one for one in records if one.key not in RESERVED_KEYS]
+        outputs.records[place] = [one for one in records if one not in customers[:1]]
+
+    with _changelog(forget):
+        yield
+
+
+@contextmanager
+def replay_applied_twice() -> Iterator[None]:
+    """A rebalance doesn't wait for what is under way, and what was applied before isn't passed over."""
+
+    class Careless(Lane):
+        async def drain(self) -> None:
+            """Waits for nothing."""
+
+        def _take(self) -> dict[Place, list[Fetched]]:
+            positions, self.positions = self.positions, dict.fromkeys(self.positions)
+            taken = super()._take()
+            self.positions = positions
+            return taken
+
+    def compute(self: Partition, records: Any) -> Any:
+        known = list(records)
+        self.position = min([self.position, *(record.offset - 1 for record in known)])
+        return compute_rightly(self, known)
+
+    compute_rightly = Partition.compute
+    with patch.object(assignment, "Lane", Careless), patch.object(Partition, "compute", compute):
+        yield
+
+
+@contextmanager
+def wrong_partition() -> Iterator[None]:
+    """A changed customer goes to another partition of the changelog."""
+
+    def misplace(outputs: Outputs, place: Place) -> None:
+        records = outputs.records[place]
+        strays = [one for one in records if one.key not in RESERVED_KEYS][:1]
+        outputs.records[place] = [one for one in records if one not in strays]
+        if strays:
+            outputs.records[Place(place.topic, (place.partition + 1) % PARTITIONS)] = strays
+
+    with _changelog(misplace):
+        yield
+
+
+@contextmanager
+def id_by_the_clock() -> Iterator[None]:
+    """A decision's id is made of the moment it is made at."""
+    clock = count()
+    with patch.object(turn, "candidate_id", lambda *_: f"id-{next(clock)}"):
+        yield
+
+
+@contextmanager
+def fetched_records_dropped() -> Iterator[None]:
+    """Reading opens before Faust empties its queues, and nobody counts the batches."""
+
+    class Hasty(assignment.Assignment):
+        async def recover(self) -> None:
+            await super().recover()
+            self.open()
+
+        def offer(self, batch: Batch) -> None:
+            self._offered[batch.place] = batch.number
+            super().offer(batch)
+
+    with patch.object(process, "Assignment", Hasty):
+        yield
+
+
+@contextmanager
+def _changelog(spoil: Callable[[Outputs, Place], None]) -> Iterator[None]:
+    """Outputs of the decide stage whose changelog is spoilt before they are carried out."""
+
+    def compute(self: DecideWork, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
+        outputs = compute_rightly(self, fetched)
+        place = Place(topics.CHANGELOG.name, self.number)
+        if place in outputs.records:
+            spoil(outputs, place)
+        return outputs
+
+    compute_rightly = DecideWork.compute
+    with patch.object(DecideWork, "compute", compute):
+        yield
+
+
+BUGS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    one.__name__: one
+    for one in (
+        offset_before_outputs,
+        failed_batch_skipped,
+        appends_not_checked,
+        changed_customer_left_out,
+        replay_applied_twice,
+        wrong_partition,
+        id_by_the_clock,
+        fetched_records_dropped,
+    )
+}

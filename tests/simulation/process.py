@@ -1,0 +1,156 @@
+"""A worker process: the real `Assignment` with its lanes, and a model of the little that Faust does around it.
+
+Faust's part, after `agents/transport.py` and Faust's own recovery service:
+
+    summoned -> revoke -> join, wait for the others -> assign -> recover (not awaited any more after the next) -> open
+    read -> a queue for each topic, in memory -> offer
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, NoReturn, Protocol
+
+from agents.accounting import Instruments
+from agents import assignment, stop
+from agents.assignment import Assignment
+from agents.health import Health
+from agents.lane import Batch
+from agents.metrics import Metrics
+from streams import topics
+from tests.simulation.clients import Client
+from tests.simulation.loop import Exited, Loop
+
+
+
+class Group(Protocol):
+    """Where a process gets its partitions."""
+
+    def join(self, process: "Process") -> asyncio.Future[set[int] | None]:
+        """Ready for the next assignment; the partition numbers of this process, once all are ready."""
+
+    def leave(self, process: "Process") -> None:
+        """Gone, in good order."""
+
+
+class RedisAway:
+    """Views while there is no Redis: nothing that decides looks at them."""
+
+    def assign(self, partition: int, customers: object) -> None: ...
+    def revoke(self, partition: int) -> None: ...
+    def mark(self, partition: int, keys: Iterable[bytes]) -> None: ...
+
+
+@cache
+def instruments() -> Instruments:
+    """One set for all processes of all seeds: it takes milliseconds to make, and nothing here looks at it."""
+    return Instruments(Metrics(), Health())
+
+
+class Process:
+    """One worker process."""
+
+    def __init__(self, name: str, loop: Loop, client: Client, group: Group, pick: Callable[[int], int]) -> None:
+        self.name = name
+        self.loop = loop
+        self.client = client
+        self.assignment = Assignment(client, RedisAway(), instruments())  # type: ignore[arg-type]
+        self.is_frozen = False
+        self.is_leaving = False
+        self._group = group
+        self._pick = pick
+        self._summons = loop.create_future()
+        self._queues: dict[str, deque[Batch]] = {}
+        self._fetched = asyncio.Event()
+        self._recovery: asyncio.Task[None] | None = None
+        self._tasks = [loop.create_task(one) for one in (self._membership(), self._fetch(), self._deliver())]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it ended itself, or was killed."""
+        return self.loop.over or self.loop.exit is not None
+
+    def summon(self) -> None:
+        """The next heartbeat's answer will say that a rebalance is under way."""
+        if not self._summons.done() and all(one.future is not self._summons for one in self.loop.waiting):
+            self.loop.arrive(self._summons, None, "rebalance")
+
+    def calm(self) -> None:
+        """It has joined: what it was summoned for is done."""
+        self.loop.waiting = [one for one in self.loop.waiting if one.future is not self._summons]
+        self._summons = self.loop.create_future()
+
+    def step(self) -> str:
+        """Let one thing happen in it; what that was."""
+        name = self.loop.go_on()
+        for task in (*self._tasks, *filter(None, [self._recovery])):
+            if task.done() and not task.cancelled() and not isinstance(task.exception(), Exited | None):
+                raise task.exception() or RuntimeError  # Faust would have stopped: none of ours may come here
+        return name
+
+    async def _membership(self) -> None:
+        while True:
+            if self.assignment._generation:  # the first time it asks by itself
+                await self._summons
+            await self.assignment.revoke()
+            if self.is_leaving:
+                self._group.leave(self)
+                self.loop.exit = "stopped"
+                return
+            while (numbers := await self._group.join(self)) is None:
+                """Asks again."""
+            with stop.on_failure(stop.Code.ASSIGNMENT_FAILED, "fencing_failed"):
+                await self.assignment.assign(together(numbers))
+            self._recover_again()
+
+    def _recover_again(self) -> None:
+        """Faust gives up waiting for the recovery of the last rebalance; ours goes on beside the new one."""
+        if self._recovery is not None:
+            self._recovery.cancel()
+        self._recovery = self.loop.create_task(self._recover())
+
+    async def _recover(self) -> None:
+        await self.loop.world("recover")
+        recovery = self.loop.create_task(self._recover_tables())
+        await asyncio.wait([recovery])
+        await self.loop.world("resume")
+        self._queues.clear()
+        self.assignment.open()
+
+    async def _recover_tables(self) -> None:
+        with stop.on_failure(stop.Code.ASSIGNMENT_FAILED, "recovery_failed"):
+            await self.assignment.recover()
+
+    async def _fetch(self) -> None:
+        while True:
+            for batch in await self.assignment.read():
+                self._queues.setdefault(batch.place.topic, deque()).append(batch)
+                self._fetched.set()
+
+    async def _deliver(self) -> None:
+        """Faust's agents: each topic in order, topics in any."""
+        while True:
+            await self._fetched.wait()
+            await self.loop.world("offer")
+            full = [queue for queue in self._queues.values() if queue]
+            if full:
+                self.assignment.offer(full[self._pick(len(full))].popleft())
+            else:
+                self._fetched.clear()
+
+
+def together(numbers: set[int]) -> list[tuple[str, int]]:
+    """The partitions of all topics with these numbers."""
+    names = (*assignment.SOURCE_TOPICS, topics.JOURNAL.name, topics.CHANGELOG.name)
+    return [(name, number) for name in names for number in numbers]
+
+
+def at_once(code: stop.Code, event: str, **details: Any) -> NoReturn:
+    """In place of `stop.at_once`: ends the process whose code runs, and no other."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Loop)
+    if loop.over:
+        raise GeneratorExit  # it was killed before, and its coroutines are being put away
+    loop.exit = f"{code.name.lower()} {event} {details.get('error', '')}".strip()
+    raise Exited
