@@ -92,7 +92,8 @@ def verdict(problems: Iterable[str]) -> Verdict:
 def percentiles(seconds: Sequence[float]) -> tuple[float, float, float]:
     """Median, 95th percentile and maximum; of one or none: that one, or 0."""
     if len(seconds) < 2:  # noqa: PLR2004 - quantiles need two
-        return (*(seconds or (0.0,)), *(seconds or (0.0,)), *(seconds or (0.0,)))[:3]
+        only = seconds[0] if seconds else 0.0
+        return only, only, only
     cuts = quantiles(seconds, n=20, method="inclusive")
     return cuts[9], cuts[18], max(seconds)
 
@@ -150,7 +151,8 @@ def notes(report: Report) -> Iterator[str]:
     yield from report.problems[:20]
     sent, seconds = sum(one.sent for one in results), max((one.seconds for one in results), default=0.0)
     letters, decisions = (sum(getattr(one, name) for one in results) for name in ("dead_letters", "decisions"))
-    yield f"{sent:,} records sent, {sent / max(seconds, 1):,.0f} a second; {letters:,} dead letters, {decisions:,} decisions"
+    yield f"{sent:,} records sent, {sent / max(seconds, 1):,.0f} a second"
+    yield f"{letters:,} dead letters, {decisions:,} decisions"
     exits = Counter(str(ending.code) for one in results for ending in one.endings)
     yield f"exit codes of workers: {', '.join(f'{code} x {count}' for code, count in sorted(exits.items()))}"
     yield f"largest worker {max((one.resident_bytes_max for one in results), default=0) / 1e6:.0f} MB"

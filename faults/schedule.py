@@ -119,11 +119,16 @@ def _crashes(length: Length, random: Random) -> list[Round]:
             f"crash at {point}",
             0.0,
             index % 2,
-            {"point": point, "passes": 1 if point == "P10" else random.randint(1, 4)},
+            {"point": point, "passes": _passes(point, random)},
         )
         for index, point in enumerate(points)
     ]
     return [steps[index : index + 2] for index in range(0, len(steps), 2)]
+
+
+def _passes(point: str, random: Random) -> int:
+    """Recovery comes once, everything else soon again."""
+    return 1 if point == "P10" else random.randint(1, 4)
 
 
 def _servers(length: Length, random: Random) -> list[Round]:

@@ -11,7 +11,6 @@ from faults.report import verdict
 from faults.schedule import Group, Round, Step
 
 KILLS_MAX = 20
-AT_ONCE = 2  # workers want the processor
 
 
 def rounds() -> list[Round]:
