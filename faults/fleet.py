@@ -31,7 +31,7 @@ class Ending(Struct, frozen=True):
 
 
 class Recovery(Struct, frozen=True):
-    """From the end of a worker to the readiness of the one after it; `pause_seconds` is our own part of it."""
+    """From what ended a worker to the readiness of one after it; `pause_seconds` is the schedule's part of it."""
 
     slot: int
     at_seconds: float
@@ -46,7 +46,7 @@ class Slot:
     def __init__(self, fleet: "Fleet", number: int) -> None:
         self.number = number
         self.process: asyncio.subprocess.Process | None = None
-        self.pause_seconds: float | None = None
+        self.pause_seconds = 0.0
         self.crash_at = ""
         self.told = ""
         self.starts = 0
@@ -54,6 +54,7 @@ class Slot:
         self.leaving = False
         self._failures = 0
         self._ended: Ending | None = None
+        self._paused = 0.0
 
     @property
     def log(self) -> Path:
@@ -70,10 +71,10 @@ class Slot:
             ready.cancel()
             await self._pause(self._note_end(code))
 
-    def kill(self, pause_seconds: float, crash_at: str = "") -> None:
+    def kill(self, pause_seconds: float, crash_at: str = "", told: str = "killed") -> None:
         """Kill -9; the next one starts after a pause, with a crash point armed if one is named."""
         self.pause_seconds, self.crash_at = pause_seconds, crash_at
-        self.send(signal.SIGKILL, "killed")
+        self.send(signal.SIGKILL, told)
 
     def send(self, number: signal.Signals, told: str) -> None:
         """Signal the current process, if it runs."""
@@ -86,6 +87,13 @@ class Slot:
         """A clean stop, for good."""
         self.leaving = True
         self.send(signal.SIGTERM, "told to stop")
+
+    async def until_back(self, starts: int, readies: int, seconds_max: float) -> None:
+        """Return when that process, of so many starts, became ready once more, or one after it is ready."""
+        async with asyncio.timeout(seconds_max):
+            while self.starts == starts and self.readies() == readies:  # noqa: ASYNC110 - another process's doing
+                await asyncio.sleep(POLL_SECONDS)
+        await self.until_ready()
 
     async def until_ready(self, seconds_max: float = READY_SECONDS_MAX) -> None:
         """Return when the current process, or the one after it, holds partitions or knows that it gets none."""
@@ -129,22 +137,22 @@ class Slot:
         ended, self._ended = self._ended, None
         self._failures = 0
         if ended is not None:
-            paused = self.pause_seconds or 0.0
             seconds = self._fleet.now() - ended.at_seconds
-            self._fleet.recoveries.append(Recovery(self.number, ended.at_seconds, seconds, paused, ended.told))
+            self._fleet.recoveries.append(Recovery(self.number, ended.at_seconds, seconds, self._paused, ended.told))
 
     def _note_end(self, code: int) -> float:
         """Write it down; how long to wait before the next start."""
         told = "crash point" if code == EXIT_CODE else self.told
         ending = Ending(self.number, self._fleet.now(), code, told)
         self._fleet.endings.append(ending)
-        self._ended = self._ended or ending
         self.told = ""
         if told:
-            return self.pause_seconds or 0.0
+            self._ended, self._paused = ending, self.pause_seconds
+            return self.pause_seconds
+        if self._ended is None:
+            self._ended, self._paused = ending, 0.0
         self._failures += 1
-        self.pause_seconds = pause_seconds(self._failures)
-        return self.pause_seconds
+        return pause_seconds(self._failures)
 
     async def _pause(self, seconds: float) -> None:
         if not self.leaving:

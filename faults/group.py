@@ -130,7 +130,7 @@ async def _inject(order: Order, cluster: Stack, proxy: Proxy | None, records: Re
             await fleet.until_ready()
             result.settle_seconds = await checks.until_settled(cluster.kafka)
             result.problems += await checks.views_problems(cluster)
-            await fleet.stop()
+            result.problems += await _stop(fleet)
         except TimeoutError as error:
             result.problems.append(f"no end in sight: {error!r}")
         finally:
@@ -138,6 +138,14 @@ async def _inject(order: Order, cluster: Stack, proxy: Proxy | None, records: Re
                 task.cancel()
             result.done, result.endings, result.recoveries = injector.done, fleet.endings, fleet.recoveries
     result.problems += [f"{one.row} {one.fault}: {one.wrong}" for one in injector.done if one.wrong]
+
+
+async def _stop(fleet: Fleet) -> list[str]:
+    """Every worker ends cleanly when it is told to."""
+    before = len(fleet.endings)
+    await fleet.stop()
+    last = [ending.code for ending in fleet.endings[before:]]
+    return [f"workers ended with {last} when told to stop"] if any(last) else []
 
 
 async def _judge(cluster: Stack, reasons: Counter[str], result: Result) -> None:

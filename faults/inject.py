@@ -19,6 +19,7 @@ from faults.schedule import Step
 
 CRASH_SECONDS_MAX = 90.0
 FENCED_SECONDS_MAX = 60.0
+HALF_OPEN_SECONDS_MAX = 150.0
 STOP_SECONDS_MAX = 10.0
 PROGRESS_SECONDS_MAX = 180.0
 BURST_READY_SECONDS_MAX = 60.0
@@ -67,9 +68,8 @@ class Injector:
     async def _step(self, step: Step) -> None:
         await self._load.until_in_flight()
         await asyncio.sleep(step.after_seconds)
-        await self._load.until_in_flight()
-        at_seconds, in_flight = self._fleet.now(), await self._load.in_flight()
         committed = await self._load.committed()
+        in_flight, at_seconds = await self._load.until_in_flight(), self._fleet.now()
         wrong = ""
         try:
             await self._how(step.fault)(step)
@@ -144,10 +144,7 @@ class Injector:
         slot.send(signal.SIGSTOP, "")
         await asyncio.sleep(step.numbers["seconds"])
         slot.send(signal.SIGCONT, "")
-        async with asyncio.timeout(FENCED_SECONDS_MAX):
-            while slot.starts == starts and slot.readies() == readies:  # noqa: ASYNC110 - another process's doing
-                await asyncio.sleep(0.1)
-        await slot.until_ready()
+        await slot.until_back(starts, readies, FENCED_SECONDS_MAX)
 
     async def _stop(self, step: Step) -> None:
         slot = self._slot(step)
@@ -163,7 +160,7 @@ class Injector:
 
     async def _burst(self, step: Step) -> None:
         for number, pause_seconds in enumerate(step.numbers["pauses"]):
-            self._fleet.slots[number % 2].kill(0.1)
+            self._fleet.slots[number % 2].kill(0.1, told="burst")
             await asyncio.sleep(pause_seconds)
         async with asyncio.timeout(BURST_READY_SECONDS_MAX):
             await self._fleet.until_ready()
@@ -220,9 +217,19 @@ class Injector:
             "slow": lambda: proxy.slow(step.numbers["seconds"]),
             "slices": lambda: proxy.slice(step.numbers["seconds"]),
             "reset": proxy.reset,
-            "half-open": proxy.half_open,
+            "half-open": self._half_open,
         }
         await ways[step.fault]()
+
+    async def _half_open(self) -> None:
+        """Until each worker has noticed by itself: its own time-outs end it, or it joins again."""
+        known = [(slot, slot.starts, slot.readies()) for slot in self._fleet.slots]
+        await self._need_proxy().half_open()
+        feeding = asyncio.ensure_future(self._feed())
+        await asyncio.gather(
+            *(slot.until_back(starts, readies, HALF_OPEN_SECONDS_MAX) for slot, starts, readies in known)
+        )
+        feeding.cancel()
 
     async def _swallow(self, step: Step) -> None:
         """An answer that nobody hears. `InitProducerId` is asked at a start: a worker is killed for it."""
@@ -231,7 +238,7 @@ class Injector:
         before = proxy.swallowed
         swallowing = asyncio.ensure_future(proxy.swallow(ANSWERS[answer], count, SWALLOW_SECONDS_MAX))
         if answer == "InitProducerId":
-            slot.kill(0.1)
+            slot.kill(0.1, told="answer lost")
         feeding = asyncio.ensure_future(self._feed())
         await swallowing
         feeding.cancel()

@@ -111,10 +111,11 @@ class Load:
         self._stopped = True
         self._asked.set()
 
-    async def until_in_flight(self) -> None:
-        """Return when records are out that no worker has taken in yet; asks for more if there are none."""
-        while not await self.in_flight():
+    async def until_in_flight(self) -> int:
+        """How many records are out that no worker has taken in yet; asks for more if there are none."""
+        while not (count := await self.in_flight()):
             await self.another()
+        return count
 
     async def another(self) -> None:
         """Send one more slice, as soon as the workers keep up."""

@@ -13,8 +13,8 @@ from faults.group import Result
 from faults.inject import Done
 from faults.schedule import Length
 
-WIDTH_MIN = 120
-KILLED_ROWS = ("F-01", "F-02", "F-03")
+WIDTH_MIN = 140
+ENDED_BY = {"killed": "F-01", "crash point": "F-02", "burst": "F-03", "told to stop": "F-13", "answer lost": "F-11"}
 ROWS = {
     "F-01": "worker kill -9",
     "F-02": "crash point",
@@ -24,7 +24,7 @@ ROWS = {
     "F-06": "broker away for long",
     "F-08": "Redis killed, emptied",
     "F-09": "Redis frozen, full",
-    "F-10": "network cut, reset, half-open, slow, sliced",
+    "F-10": "network cut, reset, silent, slow",
     "F-11": "answer of a transaction lost",
     "F-12": "workers join and leave",
     "F-13": "SIGTERM under load",
@@ -162,7 +162,7 @@ def notes(report: Report) -> Iterator[str]:
 
 
 def _table(report: Report) -> tuple[list[str], list[list[str]]]:
-    columns = ["row", "fault", "done", "in flight", "ready s p50", "p95", "max", "moves on s max", "result"]
+    columns = ["row", "fault", "done", "in flight", "ready p50", "p95", "max s", "moves on s", "result"]
     return columns, [*_injected(report), *_by_load(report)]
 
 
@@ -181,7 +181,7 @@ def _injected(report: Report) -> Iterator[list[str]]:
 
 def _by_load(report: Report) -> Iterator[list[str]]:
     for row in BY_LOAD:
-        yield [row, ROWS[row], "in the load", "", "", "", "", "", "ok" if not report.problems else "see above"]
+        yield [row, ROWS[row], "load", "", "", "", "", "", "ok" if not report.problems else "see above"]
 
 
 def _recoveries(results: Iterable[Result]) -> dict[str, list[float]]:
@@ -189,7 +189,7 @@ def _recoveries(results: Iterable[Result]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for one in results:
         for recovery in one.recoveries:
-            row = {"killed": "F-01", "crash point": "F-02", "told to stop": "F-13", "burst": "F-03"}.get(recovery.told)
+            row = ENDED_BY.get(recovery.told)
             if row:
                 found.setdefault(row, []).append(recovery.seconds - recovery.pause_seconds)
     return found

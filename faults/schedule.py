@@ -46,14 +46,14 @@ class Group(Struct, frozen=True):
 def least(length: Length) -> dict[str, int]:
     """How many faults of each row must hit while records are in flight, or the run shows nothing (I0)."""
     short = {"F-01": 20, "F-02": 14, "F-03": 1, "F-04": 3, "F-05": 3, "F-08": 3, "F-09": 3, "F-10": 6, "F-11": 3}
-    long = {"F-01": 100, "F-02": 50, "F-03": 3, "F-04": 15, "F-05": 15, "F-08": 25, "F-09": 15, "F-10": 30, "F-11": 9}
+    long = {"F-01": 300, "F-02": 250, "F-03": 3, "F-04": 15, "F-05": 30, "F-08": 50, "F-09": 50, "F-10": 45, "F-11": 15}
     both = {"F-12": 1, "F-13": 3} if length == "short" else {"F-06": 1, "F-12": 3, "F-13": 15}
     return (short if length == "short" else long) | both
 
 
 def groups(length: Length, seed: int, rows: Collection[str] = ()) -> list[Group]:
     """All groups of a run of this length, with the steps of the chosen rows only (none chosen: all)."""
-    sizes = {"short": (60_000, 1_000, 4.0), "long": (1_000_000, 6_000, 3.0)}
+    sizes = {"short": (60_000, 1_000, 4.0), "long": (700_000, 1_500, 3.0)}
     events, slice_records, pause_seconds = sizes[length]
     found = []
     for name, make in (("workers", _workers), ("crashes", _crashes), ("servers", _servers)):
@@ -80,15 +80,17 @@ def _random(seed: int, name: str) -> Random:
 def _workers(length: Length, random: Random) -> list[Round]:
     """Kills, freezes, stops, bursts and storms, with Redis failing meanwhile."""
     short = length == "short"
-    rounds = [_kills(random) for _ in range(10 if short else 55)]
+    rounds = [_kills(random) for _ in range(10 if short else 150)]
     rounds += [[Step("F-04", "freeze", 0.0, random.randrange(2), {"seconds": 9})] for _ in range(3 if short else 15)]
     rounds += [[Step("F-13", "stop", random.random(), slot) for slot in range(2)] for _ in range(2 if short else 10)]
+    if not short:  # longer than a transaction may last
+        rounds.append([Step("F-04", "freeze", 0.0, 0, {"seconds": 75})])
     random.shuffle(rounds)
     redis = [
         *("kill", "restart empty", "flush", "freeze", "full"),
         *("kill", "kill", "freeze", "freeze", "full", "full"),
     ]
-    for one, fault in zip(rounds, redis if short else redis * 5, strict=False):
+    for one, fault in zip(rounds, redis if short else redis * 10, strict=False):
         row = "F-09" if fault in ("freeze", "full") else "F-08"
         one.append(Step(row, f"Redis {fault}", random.uniform(0, 2), 0, {"seconds": 3}))
     storms = [[Step("F-12", "storm", 0, 0, {"seconds": 20 if short else 60})] for _ in range(1 if short else 3)]
@@ -111,7 +113,7 @@ def _burst(random: Random) -> Step:
 
 def _crashes(length: Length, random: Random) -> list[Round]:
     """Each crash point, one in each worker at a time."""
-    points = list(CRASH_POINTS) * (1 if length == "short" else 4)
+    points = list(CRASH_POINTS) * (1 if length == "short" else 20)
     random.shuffle(points)
     steps = [
         Step(
@@ -135,10 +137,10 @@ def _servers(length: Length, random: Random) -> list[Round]:
     """The broker and the network before it."""
     short = length == "short"
     rounds: list[Round] = [
-        [Step("F-05", "broker kill", 0.0, 0, {"away_seconds": random.uniform(0, 3)})] for _ in range(3 if short else 15)
+        [Step("F-05", "broker kill", 0.0, 0, {"away_seconds": random.uniform(0, 3)})] for _ in range(3 if short else 30)
     ]
-    rounds += [[_network(fault)] for fault in NETWORK * (1 if short else 5)]
-    rounds += [list(_swallows(random)) for _ in range(1 if short else 4)]
+    rounds += [[_network(fault)] for fault in NETWORK * (1 if short else 8)]
+    rounds += [list(_swallows(random)) for _ in range(1 if short else 6)]
     for one in rounds[: 2 if short else 12]:
         one.append(
             Step("F-01", "kill", random.random(), random.randrange(2), {"pause_seconds": random.uniform(0.1, 5)})
