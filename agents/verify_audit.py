@@ -52,7 +52,7 @@ async def audit(kafka: str, options: Options, progress: Progress = lambda *_: No
         )
         tallies = Tallies(moment=moment, privacy=Privacy(verify_privacy.pattern(options.canaries)))
         _report_progress(log, moment, progress)
-        for number in range(topics.PARTITIONS):
+        for number in moment.numbers:
             await Partition(log, tallies, number).verify()
         await _sources(log, tallies)
     return Audit(is_settled=moment.is_quiet, state_hash=tallies.states.digest.hexdigest(), checks=checks(tallies))

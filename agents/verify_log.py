@@ -5,16 +5,18 @@ had nothing left to read. Ticks go on for ever, so those at the journal's end do
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
 from typing import NamedTuple
 
 import aiokafka
+import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 
-from agents.kafka_reader import FETCH_BYTES_MAX, READ_LIMIT_MS, STALLED_SECONDS, committed_positions
+from agents.journal_dump import JournalError
+from agents.kafka_reader import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, READ_LIMIT_MS, STALLED_SECONDS, committed_positions
 from agents.topic_admin import MissingTopic, partition_counts
 from agents.unit_of_work import Place
 from agents.verify_metrics import Scraped
@@ -108,6 +110,7 @@ def _consumer(kafka: str, isolation_level: str) -> aiokafka.AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level=isolation_level,
+        fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
         max_partition_fetch_bytes=FETCH_BYTES_MAX,
     )
 
@@ -150,6 +153,11 @@ class Moment(Struct, kw_only=True):
             for place, end in self.ends.items()
             if place.topic in wanted and number in (None, place.partition)
         }
+
+    @property
+    def numbers(self) -> range:
+        """Of all partitions that any topic has."""
+        return range(1 + max(place.partition for place in self.ends))
 
     def is_unread(self, place: Place, offset: int) -> bool:
         """Whether the group has yet to read this record."""
@@ -199,9 +207,25 @@ async def _has_unread(log: Log, moment: Moment) -> bool:
     async for place, records in log.read(spans):
         if place.topic != topics.JOURNAL.name and records:
             return True
-        if any(not isinstance(decode_entry(record.value or b""), Tick) for record in records):
-            return True
+        for record in records:
+            with readable(place, record):
+                if not isinstance(decode_entry(record.value or b""), Tick):
+                    return True
     return False
+
+
+@contextmanager
+def readable(place: Place, record: ConsumerRecord) -> Iterator[None]:
+    """Around whatever is done with a journal record.
+
+    Raises:
+        JournalError: it is no entry, or a config version that doesn't fit this release.
+    """
+    try:
+        yield
+    except msgspec.MsgspecError as error:
+        where = f"{place.topic}, partition {place.partition}, offset {record.offset}"
+        raise JournalError(f"{where}: not a journal entry of this release ({error}).") from error
 
 
 def _partitions(places: Iterable[Place]) -> list[TopicPartition]:

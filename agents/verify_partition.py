@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 
-import msgspec
 from aiokafka import ConsumerRecord
 
-from agents.journal_dump import JournalError
 from agents.replay import Replay
 from agents.unit_of_work import Place
 from agents.verify import Published, state_position
-from agents.verify_log import Log, Span
+from agents.verify_log import Log, Span, readable
 from agents.verify_outputs import Seen, seen
 from agents.verify_state import Table
 from agents.verify_tallies import Tallies
@@ -41,7 +39,7 @@ class Partition:
         tallies, machine = self._tallies, self._replay
         for name, made in self._made.items():
             place = Place(name, self._number)
-            tallies.outputs.compare(place, made, is_cut=tallies.moment.starts[place] > 0)
+            tallies.outputs.compare(place, made, is_cut=tallies.moment.starts.get(place, 0) > 0)
         tallies.states.compare(self._number, table, machine.tables[self._number])
         tallies.entries.update(machine.entries)
         tallies.repeated += machine.repeated
@@ -77,11 +75,11 @@ class Partition:
         async for place, records in self._log.read(self._spans(topics.JOURNAL.name)):
             self._tallies.privacy.scan(place, records)
             for record in records:
-                self._entry(place, record, is_decided=record.offset <= reached)
+                with readable(place, record):
+                    self._entry(place, record, is_decided=record.offset <= reached)
 
     def _entry(self, place: Place, record: ConsumerRecord, *, is_decided: bool) -> None:
-        tallies, one = self._tallies, _decoded(place, record)
-        entry = one.entry
+        tallies, entry = self._tallies, decode_entry(record.value or b"")
         is_tick = isinstance(entry, Tick)
         if isinstance(entry, EventEntry):
             tallies.sources.journaled(entry.source)
@@ -92,7 +90,7 @@ class Partition:
             tallies.ticks_back += entry.at_ms <= self._last_tick_ms
             self._last_tick_ms = max(self._last_tick_ms, entry.at_ms)
         if is_decided:
-            self._decide(one)
+            self._decide(JournalRecord(record.offset, entry))
         tallies.ticks_ahead += is_tick and not is_decided
         if not is_tick and (not is_decided or tallies.moment.is_unread(place, record.offset)):
             tallies.undecided.add(f"unread: {place.topic}, partition {place.partition}, offset {record.offset}")
@@ -106,11 +104,3 @@ class Partition:
 
     def _spans(self, *names: str) -> Mapping[Place, Span]:
         return self._tallies.moment.spans(names, self._number)
-
-
-def _decoded(place: Place, record: ConsumerRecord) -> JournalRecord:
-    try:
-        return JournalRecord(record.offset, decode_entry(record.value or b""))
-    except msgspec.MsgspecError as error:
-        where = f"{place.topic}, partition {place.partition}, offset {record.offset}"
-        raise JournalError(f"{where}: not a journal entry of this release ({error}).") from error

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -76,6 +77,10 @@ class States(Struct):
         self.blob_bytes_max = max(self.blob_bytes_max, len(blob))
         if len(blob) > MESSAGE_BYTES_MAX:
             self.size.add(f"partition {number}: a state of {len(blob)} bytes")
+        with suppress(msgspec.MsgspecError):  # one that can't be read differs from the oracle's: told there
+            self._measure_lists(number, blob)
+
+    def _measure_lists(self, number: int, blob: bytes) -> None:
         for name, length in _lengths(blob):
             self.longest = max(self.longest, length)
             if length > self.bounds.lists[name]:
@@ -98,10 +103,7 @@ def _told(key: bytes, blob: bytes | None) -> str:
 
 def _lengths(blob: bytes) -> Iterator[tuple[str, int]]:
     """How long each bounded list of a state is; of a trigger's own, any list or map at any depth."""
-    try:
-        customer = state.decode(blob)
-    except msgspec.MsgspecError:
-        return  # the oracle's differs: told there
+    customer = state.decode(blob)
     yield DECISIONS, len(customer.decisions)
     yield "held", len(customer.held)
     yield "contacts", len(customer.facts.contacts)

@@ -31,7 +31,7 @@ from streams.journal import ConfigVersion, encode_entry
 from streams.partition import RESERVED_KEYS
 from tests.integration.running import running, until, until_ready
 
-EVENTS = 10_000
+EVENTS = 6_000
 CARD_NUMBER = b"4000 0566 5566 5556"  # a processor's published test number
 CANARY = b"canary-7f3a"
 Command = Callable[..., Any]
@@ -221,6 +221,10 @@ def test_a_clean_run_holds_and_each_tampering_is_found(
     assert tampered.newly_broken() == {}, "retention has removed it"
     asyncio.run(append(kafka, place, record.key, record.value, record.headers))
     assert tampered.newly_broken() == {"I4": 1}
+    asyncio.run(append(kafka, Place(topics.JOURNAL.name, 0), None, b"no entry", []))
+    ended = bellwether("verify", "--wait", "0")
+    assert (ended.code, ended.out) == (1, "")
+    assert "customer-journal, partition 0, offset" in ended.err
     assert CARD_NUMBER.decode() not in tampered.output
     assert CARD_NUMBER.decode().replace(" ", "") not in tampered.output
 
