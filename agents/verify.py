@@ -23,7 +23,6 @@ from streams.actions import destinations, encode_decision, headers
 from streams.journal import EventEntry, Source, Tick
 from streams.partition import PARTITION_KEY, PartitionRecord
 
-DIFFERENCES_TOLD_MAX = 3
 Tables = dict[int, dict[bytes, bytes]]
 
 
