@@ -1,7 +1,7 @@
-"""What must hold when all is done: the invariants of the design, by the verifier that checks real runs, and two more."""
+"""What must hold when all is done: as the verifier says it of real runs, and two things more."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from agents import journal_dump, verify
@@ -13,6 +13,9 @@ from tests.simulation.clients import Client
 from tests.simulation.cluster import Cluster
 from tests.simulation.loop import Loop
 from tests.simulation.sources import PARTITIONS
+
+if TYPE_CHECKING:
+    import asyncio
 
 PUBLISHED = (topics.DECISIONS, topics.FRAUD_CHECK_ACTIONS, topics.RETENTION_ACTIONS)
 

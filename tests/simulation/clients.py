@@ -11,6 +11,7 @@ import msgspec
 from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaTimeoutError, MessageSizeTooLargeError
 from aiokafka.structs import OffsetAndMetadata
+from aiokafka.util import commit_structure_validate
 
 from agents import kafka_log, kafka_reader
 from agents.unit_of_work import Place, Record
@@ -93,7 +94,8 @@ class Producer:
         await self._client.world("positions")
         if error := self._client.fate("positions"):
             raise error
-        positions = {Place(*place): position for place, position in offsets.items()}
+        known = commit_structure_validate(offsets)
+        positions = {Place(*place): metadata.offset for place, metadata in known.items()}
         self._cluster.add_positions(self._owner, self._epoch, group, positions)
 
     async def commit_transaction(self) -> None:
@@ -144,7 +146,7 @@ class Consumer:
         await self._client.world("ends")
         return {partition: self._cluster.ends.get(partition, 0) for partition in partitions}
 
-    async def getmany(self, *partitions: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[Stored]]:  # noqa: ARG002, ASYNC109 - its signature
+    async def getmany(self, *partitions: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[Stored]]:  # noqa: ARG002 - its signature
         while not self._moves(partitions):
             self._waiting = asyncio.get_running_loop().create_future()
             self._client.woken.append(self._waiting)

@@ -1,4 +1,4 @@
-"""The consumer group: who holds which partition numbers. Eager, as Faust has it: all give up all, then all get theirs."""
+"""The consumer group, eager as Faust has it: all members give up all partitions, then each gets its own."""
 
 import asyncio
 from collections.abc import Callable

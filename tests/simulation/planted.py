@@ -15,7 +15,7 @@ from agents import assignment, lane
 from agents.decide import DecideWork
 from agents.kafka_log import KafkaLog
 from agents.lane import Batch, Lane
-from agents.unit_of_work import Fetched, Outputs, Place, TransactionalLog
+from agents.unit_of_work import Fetched, Outputs, Place
 from streams import topics, turn
 from streams.partition import RESERVED_KEYS, Partition
 from tests.simulation import process
@@ -26,13 +26,13 @@ from tests.simulation.sources import PARTITIONS
 def offset_before_outputs() -> Iterator[None]:
     """The input positions are committed in a transaction of their own, before the outputs."""
 
-    async def carry_out(log: TransactionalLog, outputs: Outputs) -> None:
+    async def carry_out(log: KafkaLog, outputs: Outputs) -> None:
         await log.begin()
         await log.commit(outputs.positions)
         await log.begin()
         for place, records in outputs.records.items():
             await log.append(place, records)
-        await log.commit({})
+        await log._producer.commit_transaction()
         outputs.adopt()
 
     with patch.object(lane, "carry_out", carry_out):

@@ -10,18 +10,21 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from agents.accounting import Instruments
 from agents import assignment, stop
+from agents.accounting import Instruments
 from agents.assignment import Assignment
 from agents.health import Health
-from agents.lane import Batch
 from agents.metrics import Metrics
 from streams import topics
 from tests.simulation.clients import Client
 from tests.simulation.loop import Exited, Loop
 
+if TYPE_CHECKING:
+    from agents.lane import Batch
+
+BROKEN = "an exception reached Faust"
 
 
 class Group(Protocol):
@@ -86,7 +89,7 @@ class Process:
         name = self.loop.go_on()
         for task in (*self._tasks, *filter(None, [self._recovery])):
             if task.done() and not task.cancelled() and not isinstance(task.exception(), Exited | None):
-                raise task.exception() or RuntimeError  # Faust would have stopped: none of ours may come here
+                self.loop.exit = f"{BROKEN}: {task.exception()!r}"
         return name
 
     async def _membership(self) -> None:
@@ -102,6 +105,7 @@ class Process:
                 """Asks again."""
             with stop.on_failure(stop.Code.ASSIGNMENT_FAILED, "fencing_failed"):
                 await self.assignment.assign(together(numbers))
+            await self.loop.world("Faust rebalances")
             self._recover_again()
 
     def _recover_again(self) -> None:

@@ -88,7 +88,9 @@ def _purchase(customer: str, day: float, amount_minor: int, merchant: str) -> Gi
     return _event(customer, "card_transaction", day, **fields)
 
 
-def _moved(customer: str, day: float, method: str, amounts: tuple[int, int], kind: str = "savings", **more: Any) -> Given:
+def _moved(
+    customer: str, day: float, method: str, amounts: tuple[int, int], kind: str = "savings", **more: Any
+) -> Given:
     """A movement; `amounts` in minor units: what moved, and the balance after it."""
     fields = {"amount_minor": amounts[0], "balance_after_minor": amounts[1], "method": method, "currency": "EUR"}
     account = {"account": f"{customer}-{kind}", "account_type": kind}
