@@ -1,6 +1,7 @@
 """`python -m faults`: break everything, compare with the oracle, print, and keep the result if asked to."""
 
 import secrets
+import signal
 import time
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,7 @@ def faults(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     keep: Annotated[bool, Parameter(negative="", help="Keep the logs of servers and workers.")] = False,
 ) -> int:
     """Run; exit code 1 when anything was lost, doubled or wrong, or when too few faults hit."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop, we still clean up
     length: Length = "long" if long and not short else "short"
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     if self_test:

@@ -46,7 +46,6 @@ class Order(Struct, frozen=True):
     group: Group
     seed: int
     result: str
-    bug: int | None = None
     keep: bool = False
 
 
@@ -115,7 +114,7 @@ async def _inject(order: Order, cluster: Stack, proxy: Proxy | None, records: Re
     group = order.group
     load = Load(cluster.kafka, records, slice_records=group.slice_records, pause_seconds=group.pause_seconds)
     sending = asyncio.ensure_future(load.run())
-    async with _workers(cluster, order.bug) as fleet:
+    async with _workers(cluster, group.bug) as fleet:
         watching = asyncio.ensure_future(_watch_memory(fleet, result))
         injector = Injector(cluster, proxy, fleet, load)
         try:

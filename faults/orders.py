@@ -13,9 +13,10 @@ from faults.group import Order, Result
 from faults.schedule import Group
 
 END_SECONDS_MAX = 60.0
+BROKE_OFF = "the group broke off: see above"
 
 
-def carry_out(groups: Sequence[Group], seed: int, *, bug: int | None = None, keep: bool = False) -> list[Result]:
+def carry_out(groups: Sequence[Group], seed: int, *, keep: bool = False) -> list[Result]:
     """Run all groups at once; an interrupt ends them and whatever they started.
 
     A group that ends without a result has one that says so.
@@ -23,7 +24,7 @@ def carry_out(groups: Sequence[Group], seed: int, *, bug: int | None = None, kee
     sys.stderr.write(f"seed {seed}\n")
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{group.name}.json" for group in groups]
-        orders = [Order(group, seed, str(file), bug, keep) for group, file in zip(groups, files, strict=True)]
+        orders = [Order(group, seed, str(file), keep) for group, file in zip(groups, files, strict=True)]
         running: list[subprocess.Popen[bytes]] = []
         try:
             running += [_start(order) for order in orders]
@@ -54,4 +55,4 @@ def _end(running: Sequence["subprocess.Popen[bytes]"]) -> None:
 def _result(group: Group, seed: int, file: Path) -> Result:
     if file.exists():
         return msgspec.json.decode(file.read_bytes(), type=Result)
-    return Result(group.name, seed, problems=["the group broke off: see above"])
+    return Result(group.name, seed, problems=[BROKE_OFF])

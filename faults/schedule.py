@@ -41,6 +41,7 @@ class Group(Struct, frozen=True):
     pause_seconds: float
     proxied: bool = False
     one_customer: bool = False
+    bug: int | None = None
 
 
 def least(length: Length) -> dict[str, int]:
