@@ -26,9 +26,12 @@ from agents.stack.process import free_port
 from agents.unit_of_work import Place
 from agents.verify import settled
 from agents.verify_findings import Audit
-from streams import topics
+from agents.verify_sources import CHUNK, Tally
+from agents.verify_state import States
+from streams import state, topics
 from streams.journal import ConfigVersion, encode_entry
 from streams.partition import RESERVED_KEYS
+from streams.turn import BRIEFS_KEPT_MAX
 from tests.integration.running import running, until, until_ready
 
 EVENTS = 6_000
@@ -227,6 +230,29 @@ def test_a_clean_run_holds_and_each_tampering_is_found(
     assert "customer-journal, partition 0, offset" in ended.err
     assert CARD_NUMBER.decode() not in tampered.output
     assert CARD_NUMBER.decode().replace(" ", "") not in tampered.output
+
+
+def test_a_list_longer_than_the_rules_allow_is_found() -> None:
+    brief = state.Brief("d", "card_testing", "clear", "sent", None, 0)
+    for count, expected in ((BRIEFS_KEPT_MAX, 0), (BRIEFS_KEPT_MAX + 1, 1)):
+        table, states = {b"c": state.encode(state.Customer(decisions=[brief] * count))}, States()
+        states.compare(0, table, table)
+        assert (states.size.count, states.equality.count, states.longest) == (expected, 0, count)
+
+
+def test_a_state_that_cannot_be_read_is_a_difference() -> None:
+    states = States()
+    states.compare(3, {b"c": b"no state"}, {b"c": state.encode(state.Customer())})
+    assert states.equality.told == [
+        "partition 3: an unreadable state in the changelog, a state of journal offset -1 replayed"
+    ]
+
+
+def test_a_tally_knows_how_often_each_offset_was_counted() -> None:
+    tally, offsets = Tally(), [0, CHUNK - 1, CHUNK, 5 * CHUNK + 3]
+    assert [tally.add(offset) for offset in [*offsets, CHUNK]] == [1, 1, 1, 1, 2]
+    assert [offset in tally for offset in (0, 1, CHUNK, 9 * CHUNK)] == [True, False, True, False]
+    assert [tally.before(end) for end in (0, 1, CHUNK, CHUNK + 1, 5 * CHUNK + 3, 9 * CHUNK)] == [0, 1, 2, 3, 3, 4]
 
 
 def test_what_is_out_of_reach_is_told(bellwether: Command, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
