@@ -36,7 +36,7 @@ from faults.proxy import Proxy, proxying
 from faults.schedule import Group
 
 WORKERS = 2
-SPARE = 4  # times as many records as are asked for can be had: the load never runs dry
+SPARE = 2  # the time that the records tell of lasts for twice as many as are asked for
 MEMORY_LOOK_SECONDS = 5.0
 
 

@@ -24,6 +24,7 @@ STOP_SECONDS_MAX = 10.0
 PROGRESS_SECONDS_MAX = 180.0
 BURST_READY_SECONDS_MAX = 60.0
 SWALLOW_SECONDS_MAX = 60.0
+FEED_SECONDS = 1.0
 STORM_SECONDS = 2.0
 STORM_WORKERS_MAX = 4
 ANSWERS = {
@@ -40,6 +41,7 @@ class Done(Struct, frozen=True):
         in_flight: source records sent and not taken in when it hit; 0 is a miss.
         wrong: what the fault itself showed to be wrong; empty is well.
         seconds: from the fault's end to progress.
+        times: how many kills a burst was, how many answers were lost, how many workers joined.
     """
 
     row: str
@@ -48,6 +50,7 @@ class Done(Struct, frozen=True):
     in_flight: int
     seconds: float
     wrong: str = ""
+    times: int = 1
 
 
 class Injector:
@@ -70,9 +73,9 @@ class Injector:
         await asyncio.sleep(step.after_seconds)
         committed = await self._load.committed()
         in_flight, at_seconds = await self._load.until_in_flight(), self._fleet.now()
-        wrong = ""
+        wrong, times = "", 1
         try:
-            await self._how(step.fault)(step)
+            times = await self._how(step.fault)(step) or 1
         except (TimeoutError, AssertionError) as error:
             wrong = f"{type(error).__name__}: {error}"
         ended_at = self._fleet.now()
@@ -82,9 +85,9 @@ class Injector:
         except TimeoutError:
             wrong = wrong or f"no progress in {PROGRESS_SECONDS_MAX:.0f} s"
         seconds = self._fleet.now() - ended_at
-        self.done.append(Done(step.row, step.fault, at_seconds, in_flight, seconds, wrong))
+        self.done.append(Done(step.row, step.fault, at_seconds, in_flight, seconds, wrong, times))
 
-    def _how(self, fault: str) -> Callable[[Step], Awaitable[None]]:
+    def _how(self, fault: str) -> Callable[[Step], Awaitable[int | None]]:
         head, _, rest = fault.partition(" ")
         if head == "Redis":
             return {
@@ -135,7 +138,7 @@ class Injector:
         """So that every point is passed often enough, soon."""
         while True:
             await self._load.until_in_flight()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(FEED_SECONDS)
 
     async def _freeze(self, step: Step) -> None:
         """Past its session; then it either finds itself fenced and ends, or had nothing under way and joins again."""
@@ -158,24 +161,28 @@ class Injector:
         assert took < STOP_SECONDS_MAX, f"took {took:.1f} s to stop"  # noqa: S101 - told in the report
         await slot.until_ready()
 
-    async def _burst(self, step: Step) -> None:
+    async def _burst(self, step: Step) -> int:
         for number, pause_seconds in enumerate(step.numbers["pauses"]):
             self._fleet.slots[number % 2].kill(0.1, told="burst")
             await asyncio.sleep(pause_seconds)
         async with asyncio.timeout(BURST_READY_SECONDS_MAX):
             await self._fleet.until_ready()
+        return len(step.numbers["pauses"])
 
-    async def _storm(self, step: Step) -> None:
+    async def _storm(self, step: Step) -> int:
         """Workers join and leave every two seconds."""
+        joined = 0
         began_at = self._fleet.now()
         guests: list[Slot] = []
         while self._fleet.now() - began_at < step.numbers["seconds"]:
             if len(guests) < STORM_WORKERS_MAX:
                 guests.append(self._fleet.add())
+                joined += 1
             else:
                 await self._fleet.remove(guests.pop(0))
             await asyncio.sleep(STORM_SECONDS)
         await asyncio.gather(*map(self._fleet.remove, guests))
+        return joined
 
     async def _broker_kill(self, step: Step) -> None:
         await asyncio.to_thread(self._stack.kill_kafka)
@@ -231,19 +238,19 @@ class Injector:
         )
         feeding.cancel()
 
-    async def _swallow(self, step: Step) -> None:
+    async def _swallow(self, step: Step) -> int:
         """An answer that nobody hears. `InitProducerId` is asked at a start: a worker is killed for it."""
         answer, count = step.numbers["answer"], step.numbers["count"]
         proxy, slot = self._need_proxy(), self._fleet.slots[0]
-        before = proxy.swallowed
         swallowing = asyncio.ensure_future(proxy.swallow(ANSWERS[answer], count, SWALLOW_SECONDS_MAX))
         if answer == "InitProducerId":
             slot.kill(0.1, told="answer lost")
         feeding = asyncio.ensure_future(self._feed())
-        await swallowing
+        swallowed = await swallowing
         feeding.cancel()
-        assert proxy.swallowed > before, f"no answer to {answer} came by"  # noqa: S101 - told in the report
+        assert swallowed, f"no answer to {answer} came by"  # noqa: S101 - told in the report
         await self._fleet.until_ready()
+        return swallowed
 
     def _need_proxy(self) -> Proxy:
         assert self._proxy is not None, "this group has no proxy"  # noqa: S101 - told in the report

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, count, islice
 from random import Random
 
 import aiokafka
@@ -38,7 +38,9 @@ OVERSIZE_ONE_IN = 20  # of the unreadable ones: they are a hundred times larger
 
 
 class Records:
-    """Records to be read once. One in a hundred is followed by a spoilt copy; `reasons` says which are out.
+    """Records without end. One in a hundred is followed by a spoilt copy; `reasons` says which are out.
+
+    After about `events` their time begins again, as when a source sends an old file once more.
 
     `one_customer`: half of all events become one customer's.
     """
@@ -46,11 +48,11 @@ class Records:
     def __init__(self, events: int, seed: int, *, one_customer: bool = False) -> None:
         self.reasons: Counter[str] = Counter()
         self._random = Random(f"{seed}/poison")
-        self._records = generate(events, seed).records
+        self._records = chain.from_iterable(generate(events, seed + again).records for again in count())
         self._one_customer = one_customer
 
     def __iter__(self) -> Iterator[SourceRecord]:
-        """Once only."""
+        """Read it once, and not to its end: there is none."""
         for number, record in enumerate(self._records, start=1):
             yield self._moved(record) if self._one_customer and number % 2 else record
             if number % POISON_ONE_IN == 0:
@@ -148,8 +150,6 @@ class Load:
 
     async def _send_slice(self, producer: aiokafka.AIOKafkaProducer) -> None:
         some = list(islice(self._source, self._slice_records))
-        if not some:
-            raise RuntimeError("the load ran dry before the faults did: generate more")
         batches: dict[Place, list[Record]] = {}
         for record in some:
             key = record.key.encode()

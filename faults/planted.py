@@ -126,7 +126,7 @@ Change = Callable[[int, list[Record]], dict[int, list[Record]]]
 
 
 def _change_changelog(change: Change) -> None:
-    """Every 50th batch that changes a customer has its changelog records changed."""
+    """Every fifth batch that changes a customer has its changelog records changed."""
     compute, passes = DecideWork.compute, [0]
 
     def changed(self: DecideWork, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
@@ -134,7 +134,7 @@ def _change_changelog(change: Change) -> None:
         own = Place(topics.CHANGELOG.name, self.number)
         customers = [one for one in outputs.records.get(own, []) if one.key not in RESERVED_KEYS]
         passes[0] += bool(customers)
-        if customers and passes[0] % 50 == 0:
+        if customers and passes[0] % 5 == 0:
             kept = [one for one in outputs.records.pop(own) if one.key in RESERVED_KEYS]
             for number, records in change(self.number, customers).items():
                 outputs.records[Place(own.topic, number)] = records + (kept if number == self.number else [])

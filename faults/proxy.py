@@ -53,7 +53,6 @@ class Proxy:
     def __init__(self, broker_port: int) -> None:
         self.links: set[Link] = set()
         self.touched = 0
-        self.swallowed = 0
         self._broker_port = broker_port
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -91,14 +90,14 @@ class Proxy:
                 link.deaf = True
                 self.touched += 1
 
-    async def swallow(self, api_key: int, count: int, seconds: float) -> None:
-        """Drop the next `count` answers to requests of this kind; gives up after a while."""
+    async def swallow(self, api_key: int, count: int, seconds: float) -> int:
+        """Drop the next `count` answers to requests of this kind; gives up after a while. How many it were."""
         self._swallow[api_key] = count
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._swallow.get(api_key):  # noqa: ASYNC110 - rarely asked for, briefly waited for
                     await asyncio.sleep(0.05)
-        del self._swallow[api_key]
+        return count - self._swallow.pop(api_key)
 
     async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client's connection, from its beginning to its end."""
@@ -146,7 +145,6 @@ class Proxy:
         if not self._swallow.get(api_key):
             return False
         self._swallow[api_key] -= 1
-        self.swallowed += 1
         return True
 
     async def _deliver(self, writer: asyncio.StreamWriter, frame: bytes) -> None:

@@ -153,6 +153,8 @@ def notes(report: Report) -> Iterator[str]:
     letters, decisions = (sum(getattr(one, name) for one in results) for name in ("dead_letters", "decisions"))
     yield f"{sent:,} records sent, {sent / max(seconds, 1):,.0f} a second"
     yield f"{letters:,} dead letters, {decisions:,} decisions"
+    ends = Counter(ending.told or "by itself" for one in results for ending in one.endings)
+    yield f"workers ended: {', '.join(f'{told} {count}' for told, count in ends.most_common())}"
     exits = Counter(str(ending.code) for one in results for ending in one.endings)
     yield f"exit codes of workers: {', '.join(f'{code} x {count}' for code, count in sorted(exits.items()))}"
     yield f"largest worker {max((one.resident_bytes_max for one in results), default=0) / 1e6:.0f} MB"
@@ -162,7 +164,7 @@ def notes(report: Report) -> Iterator[str]:
 
 
 def _table(report: Report) -> tuple[list[str], list[list[str]]]:
-    columns = ["row", "fault", "done", "in flight", "ready p50", "p95", "max s", "moves on s", "result"]
+    columns = ["row", "fault", "times", "hit in flight", "ready p50", "p95", "max s", "moves on s", "result"]
     return columns, [*_injected(report), *_by_load(report)]
 
 
@@ -176,7 +178,15 @@ def _injected(report: Report) -> Iterator[list[str]]:
         ready = [f"{value:.1f}" for value in percentiles(recovered[row])] if recovered.get(row) else ["", "", ""]
         hits = sum(bool(one.in_flight) for one in own)
         moved = f"{max(one.seconds for one in own):.1f}"
-        yield [row, ROWS[row], str(len(own)), str(hits), *ready, moved, "failed" if row in wrong_rows else whole]
+        yield [
+            row,
+            ROWS[row],
+            str(sum(one.times for one in own)),
+            f"{hits}/{len(own)}",
+            *ready,
+            moved,
+            "failed" if row in wrong_rows else whole,
+        ]
 
 
 def _by_load(report: Report) -> Iterator[list[str]]:

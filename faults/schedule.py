@@ -54,7 +54,7 @@ def least(length: Length) -> dict[str, int]:
 
 def groups(length: Length, seed: int, rows: Collection[str] = ()) -> list[Group]:
     """All groups of a run of this length, with the steps of the chosen rows only (none chosen: all)."""
-    sizes = {"short": (60_000, 1_000, 4.0), "long": (700_000, 1_500, 3.0)}
+    sizes = {"short": (120_000, 1_000, 4.0), "long": (700_000, 1_000, 3.0)}
     events, slice_records, pause_seconds = sizes[length]
     found = []
     for name, make in (("workers", _workers), ("crashes", _crashes), ("servers", _servers)):

@@ -47,7 +47,7 @@ def group_of(bug: int | None) -> Group:
     return Group(
         name=f"bug {bug or '-'}",
         rounds=rounds(),
-        events=100_000,
+        events=150_000,
         slice_records=1_000,
         pause_seconds=1.0,
         bug=bug,
