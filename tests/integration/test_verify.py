@@ -120,6 +120,10 @@ async def unread_entry(kafka: str) -> None:
     await append(kafka, Place(topics.JOURNAL.name, 0), None, value, [])
 
 
+async def unread_source_record(kafka: str) -> None:
+    await append(kafka, Place(topics.SOURCES[0].name, 2), b"c", b"{}", [])
+
+
 async def skipped_source_record(kafka: str) -> None:
     """A record that the group's position has passed, though nobody took it in."""
     place = Place(topics.SOURCES[0].name, 1)
@@ -194,6 +198,7 @@ TAMPERINGS: tuple[tuple[Callable[[str], Awaitable[None]], dict[str, int]], ...] 
     (anothers_state, {"I3": 1}),
     (skipped_source_record, {"I1": 1}),
     (unread_entry, {"I5": 1}),
+    (unread_source_record, {"I5": 1}),
 )
 
 
