@@ -35,8 +35,13 @@ def problems(client: Client, loop: Loop) -> list[str]:
     cluster = client.cluster
     found = [f"I5 committed offset went back: {one}" for one in cluster.backwards]
     found += [f"I5 never read to its end: {one}" for one in unread(cluster)]
+    found += [f"I5 something open hides the end of {place}" for place in cluster.places if _hidden(cluster, place)]
     found += [f"I2 {one}" for one in _unlike_uncommitted(cluster)]
     return [*_verified(client, loop), *found]
+
+
+def _hidden(cluster: Cluster, place: Place) -> bool:
+    return cluster.ends.get(place, 0) < len(cluster.places[place])
 
 
 def _verified(client: Client, loop: Loop) -> list[str]:
