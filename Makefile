@@ -8,10 +8,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench docs lock clean
+.PHONY: help demo test lint bench faults faults-long faults-selftest docs lock clean
 
 help:  ## say what there is (also without a target)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
 
 demo: $(INSTALLED)  ## see it work: Kafka, Redis, customers, events, and what is decided on them
 	$(BIN)/bellwether demo
@@ -27,6 +27,15 @@ lint: $(INSTALLED)  ## style, format, types, and which module may import which
 
 bench: $(INSTALLED)  ## measure throughput and latency on this machine
 	$(BIN)/python -m bench
+
+faults: $(INSTALLED)  ## kill, freeze and cut everything for some minutes, and compare with the oracle
+	$(BIN)/python -m faults --short
+
+faults-long: $(INSTALLED)  ## the same for most of an hour, on millions of events
+	$(BIN)/python -m faults --long
+
+faults-selftest: $(INSTALLED)  ## plant bugs: the faults must find each of them
+	$(BIN)/python -m faults --selftest
 
 docs: $(INSTALLED)  ## write the pages that come from the code
 	$(BIN)/bellwether docs triggers

@@ -8,11 +8,11 @@ import pytest
 
 from agents import lane, stop, watchdog
 from agents.assignment import DRAIN_LIMIT_SECONDS
+from agents.audit.checks import checks
+from agents.audit.log import Moment
+from agents.audit.tallies import Tallies
 from agents.kafka_log import TRANSACTION_TIMEOUT_MS
 from agents.supervisor import STOP_LIMIT_SECONDS
-from agents.verify_checks import checks
-from agents.verify_log import Moment
-from agents.verify_tallies import Tallies
 from agents.worker import HEARTBEAT_SECONDS, SESSION_TIMEOUT_SECONDS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()

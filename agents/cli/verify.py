@@ -22,8 +22,8 @@ from agents.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from agents.verify_audit import Options
-    from agents.verify_findings import Audit, Check
+    from agents.audit.audit import Options
+    from agents.audit.findings import Audit, Check
 
 app = App(
     name="verify",
@@ -55,7 +55,7 @@ Wait = Annotated[float, Parameter(help="Seconds the workers may take to become i
 @app.default
 def verify(*, metrics: Metrics = None, privacy_canaries: Canaries = None, wait: Wait = 30.0, json: Json = False) -> int:
     """Verify the cluster that BELLWETHER_KAFKA names."""
-    from agents.verify_audit import Options  # noqa: PLC0415 - slow to import, and help must be quick
+    from agents.audit.audit import Options  # noqa: PLC0415 - slow to import, and help must be quick
 
     options = Options(metrics=metrics or [], canaries=_canaries(privacy_canaries), wait_seconds=wait)
     result = _audit(options)
@@ -80,9 +80,9 @@ def _audit(options: "Options") -> "Audit":
     Raises:
         CommandError: Kafka or a worker is out of reach, or the journal can't be read.
     """
+    from agents.audit.audit import audit  # noqa: PLC0415
+    from agents.audit.metrics import ScrapeError  # noqa: PLC0415
     from agents.journal_dump import JournalError  # noqa: PLC0415 - as above
-    from agents.verify_audit import audit  # noqa: PLC0415
-    from agents.verify_metrics import ScrapeError  # noqa: PLC0415
 
     kafka = settings().kafka
     try:

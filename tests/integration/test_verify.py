@@ -17,6 +17,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from agents import topic_admin
+from agents.audit.findings import Audit
+from agents.audit.sources import CHUNK, Tally
+from agents.audit.state import States
 from agents.demo.generator import generate
 from agents.demo.poison import Poisoned
 from agents.demo.send import send
@@ -25,9 +28,6 @@ from agents.stack import Stack
 from agents.stack.process import free_port
 from agents.unit_of_work import Place
 from agents.verify import settled
-from agents.verify_findings import Audit
-from agents.verify_sources import CHUNK, Tally
-from agents.verify_state import States
 from streams import state, topics
 from streams.journal import ConfigVersion, encode_entry
 from streams.partition import RESERVED_KEYS
@@ -152,10 +152,10 @@ async def decision_in_an_aborted_transaction(kafka: str) -> None:
 
 
 async def cut_off(kafka: str) -> tuple[Place, ConsumerRecord]:
-    """Remove the first of several actions of a partition, as retention would."""
+    """Remove the first of several actions of a partition, as retention would; not the one that is there twice."""
     found = await some(kafka, topics.FRAUD_CHECK_ACTIONS)
-    counts = Counter(place for place, _ in found)
-    place, record = next((place, one) for place, one in found if counts[place] > 1)
+    counts, values = Counter(place for place, _ in found), Counter(one.value for _, one in found)
+    place, record = next((place, one) for place, one in found if counts[place] > 1 and values[one.value] == 1)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from agents.audit.findings import Findings
 from agents.topic_admin import MESSAGE_BYTES_MAX
-from agents.verify_findings import Findings
 from streams import config, state, trigger
 from streams.journal import ConfigVersion
 from streams.partition import RESERVED_KEYS

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from aiokafka import ConsumerRecord
 
+from agents.audit.log import Log, Span, readable
+from agents.audit.outputs import Seen, seen
+from agents.audit.state import Table
+from agents.audit.tallies import Tallies
 from agents.replay import Replay
 from agents.unit_of_work import Place
 from agents.verify import Published, state_position
-from agents.verify_log import Log, Span, readable
-from agents.verify_outputs import Seen, seen
-from agents.verify_state import Table
-from agents.verify_tallies import Tallies
 from streams import topics
 from streams.actions import destinations, encode_decision, headers
 from streams.journal import ConfigVersion, EventEntry, Tick, decode_entry

@@ -5,10 +5,10 @@ from collections import Counter
 from aiokafka import ConsumerRecord
 from msgspec import Struct, field
 
+from agents.audit.findings import Findings
+from agents.audit.log import Moment, Records
 from agents.unit_of_work import Place
 from agents.verify import coordinates
-from agents.verify_findings import Findings
-from agents.verify_log import Moment, Records
 from streams.dead_letters import REASONS
 from streams.journal import Source
 

@@ -15,11 +15,11 @@ import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 
+from agents.audit.metrics import Scraped
 from agents.journal_dump import JournalError
 from agents.kafka_reader import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, READ_LIMIT_MS, STALLED_SECONDS, committed_positions
 from agents.topic_admin import MissingTopic, partition_counts
 from agents.unit_of_work import Place
-from agents.verify_metrics import Scraped
 from streams import topics
 from streams.journal import Tick, decode_entry
 

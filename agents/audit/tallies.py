@@ -4,16 +4,16 @@ from collections import Counter
 
 from msgspec import Struct, field
 
-from agents.verify_findings import Findings
-from agents.verify_log import Moment
-from agents.verify_outputs import Outputs
-from agents.verify_privacy import Privacy
-from agents.verify_sources import Sources
-from agents.verify_state import States
+from agents.audit.findings import Findings
+from agents.audit.log import Moment
+from agents.audit.outputs import Outputs
+from agents.audit.privacy import Privacy
+from agents.audit.sources import Sources
+from agents.audit.state import States
 
 
 class Tallies(Struct, kw_only=True):
-    """Counts and findings; `agents/verify_checks.py` says what they mean.
+    """Counts and findings; `agents/audit/checks.py` says what they mean.
 
     Attributes:
         decisions: the oracle's, by trigger and outcome.

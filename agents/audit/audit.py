@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from agents import verify_log, verify_metrics, verify_privacy
-from agents.verify_checks import checks
-from agents.verify_findings import Audit
-from agents.verify_log import Log, Moment
-from agents.verify_partition import DECIDED, Partition
-from agents.verify_privacy import Privacy
-from agents.verify_tallies import Tallies
+from agents.audit.checks import checks
+from agents.audit.findings import Audit
+from agents.audit.log import Log, Moment, opened, settled_moment
+from agents.audit.metrics import scrape
+from agents.audit.partition import DECIDED, Partition
+from agents.audit.privacy import Privacy, pattern
+from agents.audit.tallies import Tallies
 from streams import topics
 
 SOURCES = tuple(topic.name for topic in topics.SOURCES)
@@ -46,11 +46,9 @@ async def audit(kafka: str, options: Options, progress: Progress = lambda *_: No
         ScrapeError: a worker's metrics can't be had.
         KafkaError, TimeoutError: the broker is out of reach, or went away.
     """
-    async with verify_log.opened(kafka) as log:
-        moment = await verify_log.settled_moment(
-            kafka, log, options.wait_seconds, lambda: verify_metrics.scrape(options.metrics)
-        )
-        tallies = Tallies(moment=moment, privacy=Privacy(verify_privacy.pattern(options.canaries)))
+    async with opened(kafka) as log:
+        moment = await settled_moment(kafka, log, options.wait_seconds, lambda: scrape(options.metrics))
+        tallies = Tallies(moment=moment, privacy=Privacy(pattern(options.canaries)))
         _report_progress(log, moment, progress)
         for number in moment.numbers:
             await Partition(log, tallies, number).verify()

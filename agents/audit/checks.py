@@ -3,11 +3,10 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-from agents import verify_metrics
+from agents.audit.findings import Check, Findings, check
+from agents.audit.metrics import Key, differences
+from agents.audit.tallies import Tallies
 from agents.unit_of_work import Place
-from agents.verify_findings import Check, Findings, check
-from agents.verify_metrics import Key
-from agents.verify_tallies import Tallies
 from streams import topics
 
 MS_PER_SECOND = 1000
@@ -130,7 +129,7 @@ def _counters(tallies: Tallies) -> tuple[list[str], list[str]]:
         return [], [f"the workers' counters can't be compared: {since}"]
     if not tallies.moment.is_quiet:
         return [], ["the workers' counters can't be compared while something is under way"]
-    return verify_metrics.differences(scraped, _on_the_log(tallies)), []
+    return differences(scraped, _on_the_log(tallies)), []
 
 
 def _on_the_log(tallies: Tallies) -> Counter[Key]:

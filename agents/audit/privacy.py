@@ -10,9 +10,9 @@ import msgspec
 from aiokafka import ConsumerRecord
 from msgspec import Struct, field
 
+from agents.audit.findings import Findings
+from agents.audit.log import Records
 from agents.unit_of_work import Place
-from agents.verify_findings import Findings
-from agents.verify_log import Records
 from streams import topics
 from streams.card_numbers import holds_card_number
 

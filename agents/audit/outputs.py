@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct, field
 
+from agents.audit.findings import Findings
+from agents.audit.log import Records
 from agents.unit_of_work import Place
 from agents.verify import Published, as_published
-from agents.verify_findings import Findings
-from agents.verify_log import Records
 
 DIGEST_BYTES = 16
 
