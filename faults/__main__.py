@@ -28,7 +28,9 @@ def faults(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     self_test: Annotated[
         bool, Parameter(name="--selftest", negative="", help="Plant bugs; each must be found.")
     ] = False,
-    rows: Annotated[str, Parameter(help="Only these rows of the fault matrix, as in F-01,F-04.")] = "",
+    rows: Annotated[
+        str, Parameter(help="Only these rows, as in F-01,F-04; only these bugs, as in 1,8, with --selftest.")
+    ] = "",
     seed: Annotated[int | None, Parameter(help="Of the schedule and the events; drawn when not given.")] = None,
     json: Annotated[Path | None, Parameter(name="--json", help="Write everything there.")] = None,
     save: Annotated[bool, Parameter(negative="", help=f"Write a page and its JSON to {RESULTS}.")] = False,
@@ -39,7 +41,7 @@ def faults(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     length: Length = "long" if long and not short else "short"
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     if self_test:
-        return selftest.run(seed)
+        return selftest.run(seed, [int(number) for number in rows.split(",") if number])
     chosen = [row for row in rows.split(",") if row]
     began_at = time.monotonic()
     results = carry_out(groups(length, seed, chosen), seed, keep=keep)

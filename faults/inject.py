@@ -71,7 +71,6 @@ class Injector:
     async def _step(self, step: Step) -> None:
         await self._load.until_in_flight()
         await asyncio.sleep(step.after_seconds)
-        committed = await self._load.committed()
         in_flight, at_seconds = await self._load.until_in_flight(), self._fleet.now()
         wrong, times = "", 1
         try:
@@ -81,7 +80,7 @@ class Injector:
         ended_at = self._fleet.now()
         try:
             async with asyncio.timeout(PROGRESS_SECONDS_MAX):
-                await self._load.until_progress(committed)
+                await self._load.until_progress()
         except TimeoutError:
             wrong = wrong or f"no progress in {PROGRESS_SECONDS_MAX:.0f} s"
         seconds = self._fleet.now() - ended_at

@@ -142,8 +142,10 @@ class Load:
         except (KafkaError, TimeoutError):
             return -1
 
-    async def until_progress(self, since: int) -> None:
-        """Return when the workers have taken in more than that, and answer."""
+    async def until_progress(self) -> None:
+        """Return when the workers have taken in more than they had when this was called, or when it could be told."""
+        while (since := await self.committed()) < 0:  # noqa: ASYNC110 - the event would be the broker's
+            await asyncio.sleep(POLL_SECONDS)
         while await self.committed() <= since:
             await self.until_in_flight()
             await asyncio.sleep(POLL_SECONDS)
