@@ -1,6 +1,7 @@
 """The load: generated records with unreadable ones among them, sent slice by slice for as long as faults go on."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -24,6 +25,7 @@ from streams.dead_letters import Reason
 SLICES_AHEAD = 2
 CLIENT = "faults-load"
 POLL_SECONDS = 0.02
+TAKEN_IN_SECONDS_MAX = 60.0
 PATIENCE_MS = 180_000  # longer than any outage here: the load waits, it never gives up
 OVERSIZE_BYTES = 700_000  # above what the intake takes, below what the broker takes
 DEPTH = 200
@@ -167,9 +169,9 @@ class Load:
         self.sent += len(some)
 
     async def _taken_in(self, ends: dict[TopicPartition, int]) -> None:
-        """Wait until the workers have committed up to there, however long they are away."""
-        left = dict(ends)
-        while left and not self._stopped:
+        """Wait until the workers have committed up to there; if they lost some, the oracle will say so, not we."""
+        left, deadline = dict(ends), time.monotonic() + TAKEN_IN_SECONDS_MAX
+        while left and not self._stopped and time.monotonic() < deadline:
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(5.0):
                     committed = await _committed(self._kafka, list(left))
