@@ -64,6 +64,7 @@ class Process:
         self._group = group
         self._pick = pick
         self._summons = loop.create_future()
+        self._generation = 0
         self._queues: dict[str, deque[Batch]] = {}
         self._fetched = asyncio.Event()
         self._recovery: asyncio.Task[None] | None = None
@@ -103,6 +104,7 @@ class Process:
                 return
             while (numbers := await self._group.join(self)) is None:
                 """Asks again."""
+            self._generation += 1
             with stop.on_failure(stop.Code.ASSIGNMENT_FAILED, "fencing_failed"):
                 await self.assignment.assign(together(numbers))
             await self.loop.world("Faust rebalances")
@@ -112,15 +114,16 @@ class Process:
         """Faust gives up waiting for the recovery of the last rebalance; ours goes on beside the new one."""
         if self._recovery is not None:
             self._recovery.cancel()
-        self._recovery = self.loop.create_task(self._recover())
+        self._recovery = self.loop.create_task(self._recover(self._generation))
 
-    async def _recover(self) -> None:
+    async def _recover(self, generation: int) -> None:
         await self.loop.world("recover")
         recovery = self.loop.create_task(self._recover_tables())
         await asyncio.wait([recovery])
         await self.loop.world("resume")
-        self._queues.clear()
-        self.assignment.open()
+        if generation == self._generation:
+            self._queues.clear()
+            self.assignment.open()
 
     async def _recover_tables(self) -> None:
         with stop.on_failure(stop.Code.ASSIGNMENT_FAILED, "recovery_failed"):
