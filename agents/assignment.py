@@ -28,6 +28,7 @@ from streams.partition import Partition
 
 log = structlog.get_logger()
 DRAIN_LIMIT_SECONDS = 40.0  # longer than a unit of work may take, far below the rebalance time-out
+FENCE_LIMIT_SECONDS = 15.0  # usually 0.1; one lost answer would hold up the partitions for aiokafka's own 40, twice
 STAGES = ("intake", "decide")
 SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
 IDLE_SECONDS = 0.05
@@ -65,10 +66,13 @@ class Assignment:
         self._reader: Reader | None = None
         self._offered: dict[Place, int] = {}
         self._generation = 0
+        self._to_recover = False
+        self._recovering = asyncio.Lock()
 
     async def revoke(self) -> None:
         """Stop reading and let what is under way finish; ends the process if it takes too long."""
         self._generation += 1
+        self._to_recover = False
         self.recovered.clear()
         readers = (self._reader, self._reader_to_be)
         self._ready, self._reader, self._reader_to_be = False, None, None
@@ -80,7 +84,11 @@ class Assignment:
         await asyncio.gather(*map(_stop, readers))
 
     async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
-        """Let lost partitions go and fence the old owners of new ones: before any state or offset is read."""
+        """Let lost partitions go and fence the old owners of new ones: before any state or offset is read.
+
+        Raises:
+            TimeoutError: the old owners could not be fenced in time; whether they were is unknown.
+        """
         numbers = _numbers(set(assigned))
         lost = [self.holdings.pop(number) for number in set(self.holdings) - numbers]
         for holding in lost:
@@ -88,13 +96,24 @@ class Assignment:
             self._views.revoke(holding.number)
         new = [self._holding(number) for number in sorted(numbers - set(self.holdings))]
         await asyncio.gather(*(one.stop() for holding in lost for one in holding.logs))
-        await asyncio.gather(*(one.start() for holding in new for one in holding.logs))
+        async with asyncio.timeout(FENCE_LIMIT_SECONDS):
+            await asyncio.gather(*(one.start() for holding in new for one in holding.logs))
         self.holdings.update({holding.number: holding for holding in new})
+        self._to_recover = True
         self._instruments.health.assigned(len(numbers))
         log.info("partitions_assigned", held=sorted(self.holdings), new=[holding.number for holding in new])
 
     async def recover(self) -> None:
-        """Read the state of new partitions and make a reader ready; gives up if a rebalance came meanwhile."""
+        """Read the state of new partitions and make a reader ready, once for each assignment.
+
+        At a rebalance Faust only stops waiting: the recovery before may still run, or begin, beside the next.
+        """
+        async with self._recovering:
+            if self._to_recover:
+                await self._recover()
+
+    async def _recover(self) -> None:
+        """Gives up if a rebalance comes meanwhile."""
         generation, began_at = self._generation, monotonic()
         missing = [holding for holding in self.holdings.values() if holding.decide is None]
         tables = await read_table(self._kafka, topics.CHANGELOG.name, [one.number for one in missing])
@@ -108,7 +127,7 @@ class Assignment:
         if generation != self._generation:
             await _stop(reader)
             return
-        self._ready, self._reader_to_be = True, reader
+        self._to_recover, self._ready, self._reader_to_be = False, True, reader
         self._instruments.metrics.recovery_duration_seconds.set(monotonic() - began_at)
 
     def open(self) -> None:

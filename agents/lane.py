@@ -9,14 +9,12 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import structlog
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from msgspec import Struct
 
 from agents import accounting, crash_points, stop
 from agents.unit_of_work import Fetched, Place, TransactionalLog, Work, carry_out
 
-log = structlog.get_logger()
 RECORDS_PER_TRANSACTION_MAX = 5000
 RECORDS_QUEUED_MAX = 10_000
 UNIT_LIMIT_SECONDS = 30.0  # well below the transaction time-out: it must be us who gives up first
