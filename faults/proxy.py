@@ -18,6 +18,7 @@ SLICE_BYTES = 3
 SLICED_BYTES_MAX = 600  # of each frame: its headers and more; a whole megabyte in slices would only be slow
 SLOW_BYTES = 128
 SLOW_PAUSE_SECONDS = SLOW_BYTES / 1024  # 1 KB a second
+_NULL = b"\xff\xff"  # in place of a transactional id: a producer without transactions, as the ticker's
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: a close becomes a reset
 
 
@@ -134,9 +135,10 @@ class Proxy:
                 await self._deliver(writer, head + body)
 
     def _note_request(self, link: Link, body: bytes) -> bool:
-        api_key, _, correlation = struct.unpack_from(">hhi", body)
+        api_key, _, correlation, client_length = struct.unpack_from(">hhih", body)
         link.spared = body[10:].startswith(SPARED)
-        if api_key in self._swallow:
+        is_ticker = api_key == INIT_PRODUCER_ID and body[10 + client_length :].startswith(_NULL)
+        if api_key in self._swallow and not is_ticker:
             link.api_keys[correlation] = api_key
         return False
 
