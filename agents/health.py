@@ -11,7 +11,6 @@ listens on loopback unless `BELLWETHER_HTTP` says otherwise, since even numbers 
 """
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -111,11 +110,6 @@ class Health:
     def started(self) -> Checks:
         """For `/startupz`."""
         return {"first_recovery": Check(self._started, "finished" if self._started else "under way")}
-
-
-def address_from_environment() -> str:
-    """`BELLWETHER_HTTP`, as in `127.0.0.1:9187` or `[::1]:9187`; port 0 is a free one."""
-    return os.environ.get("BELLWETHER_HTTP") or ADDRESS
 
 
 @asynccontextmanager

@@ -8,7 +8,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from agents.health import AddressError, Health, address_from_environment, serving
+from agents import settings
+from agents.health import AddressError, Health, serving
 from agents.metrics import Metrics
 
 ANY_PORT = "127.0.0.1:0"
@@ -144,6 +145,6 @@ async def test_an_address_that_is_taken_or_unreadable_says_what_to_do() -> None:
 
 def test_loopback_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BELLWETHER_HTTP", raising=False)
-    assert address_from_environment() == "127.0.0.1:9187"
+    assert settings.load().http == "127.0.0.1:9187"
     monkeypatch.setenv("BELLWETHER_HTTP", "0.0.0.0:80")
-    assert address_from_environment() == "0.0.0.0:80"
+    assert settings.load().http == "0.0.0.0:80"
