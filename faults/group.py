@@ -34,6 +34,7 @@ from faults.inject import Done, Injector
 from faults.load import Load, Records
 from faults.proxy import Proxy, proxying
 from faults.schedule import Group
+from faults.target import Target
 
 WORKERS = 2
 SPARE = 2  # the time that the records tell of lasts for twice as many as are asked for
@@ -116,7 +117,7 @@ async def _inject(order: Order, cluster: Stack, proxy: Proxy | None, records: Re
     sending = asyncio.ensure_future(load.run())
     async with _workers(cluster, group.bug) as fleet:
         watching = asyncio.ensure_future(_watch_memory(fleet, result))
-        injector = Injector(cluster, proxy, fleet, load)
+        injector = Injector(Target(cluster, proxy, fleet, load))
         try:
             for number, steps in enumerate(group.rounds, 1):
                 say(group.name, f"{number}/{len(group.rounds)} {', '.join(step.fault for step in steps)}")
