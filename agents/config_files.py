@@ -16,7 +16,8 @@ from msgspec import Struct
 from agents import yaml_file
 from agents.yaml_file import Document, YamlError
 from streams import config
-from streams.config import MODES, Config, Policy
+from streams.config import MODES, Config
+from streams.policy import Policy
 from streams.trigger import load as load_triggers
 
 TRIGGERS_FILE = "triggers.yaml"

@@ -17,24 +17,36 @@ OUTCOMES: tuple[Outcome, ...] = ("sent", "held", "shadow", "suppressed", "failed
 Priority = Literal["urgent", "normal"]
 
 
+Purpose = Literal["fraud", "service", "care", "offer"]
+
+
 class Action(Struct, frozen=True):
     """Something another system can be asked to do.
 
     Attributes:
         topic: where it is published when it is sent.
+        purpose: what the arbiter asks of it. Fraud checks and service messages pass at once. Care, for the customer's
+            sake, keeps quiet hours. An offer obeys consent, pauses, open cases, limits and competition as well.
         channels: ways to carry it out with the customer, in no order; empty: it doesn't contact the customer.
-        is_offer: selling; obeys consent, pauses, open fraud checks and contact limits. Service and fraud don't.
     """
 
     topic: str
+    purpose: Purpose = "offer"
     channels: tuple[Channel, ...] = ()
-    is_offer: bool = True
+
+    @property
+    def is_offer(self) -> bool:
+        """Whether it sells."""
+        return self.purpose == "offer"
 
 
-_FRAUD = Action(topics.FRAUD_CHECK_ACTIONS.name, is_offer=False)
-_SERVICE = Action(topics.RETENTION_ACTIONS.name, is_offer=False)
-_MESSAGE = Action(topics.RETENTION_ACTIONS.name, channels=("email", "push", "sms", "post", "phone", "branch"))
-_CALL = Action(topics.RETENTION_ACTIONS.name, channels=("phone", "branch"))
+_WRITTEN: tuple[Channel, ...] = ("email", "push", "sms", "post", "phone", "branch")
+_SPOKEN: tuple[Channel, ...] = ("phone", "branch")
+_FRAUD = Action(topics.FRAUD_CHECK_ACTIONS.name, "fraud")
+_SERVICE = Action(topics.RETENTION_ACTIONS.name, "service")
+_MESSAGE = Action(topics.RETENTION_ACTIONS.name, "offer", _WRITTEN)
+_CALL = Action(topics.RETENTION_ACTIONS.name, "offer", _SPOKEN)
+_CARE = Action(topics.RETENTION_ACTIONS.name, "care", _SPOKEN)
 
 ACTIONS: dict[str, Action] = {
     "verify_with_cardholder": _FRAUD,
@@ -59,9 +71,9 @@ ACTIONS: dict[str, Action] = {
     "still_wanted_check": _SERVICE,
     "payment_confirmation": _SERVICE,
     "win_back_offer": _MESSAGE,
-    "follow_up_call": _CALL,
+    "follow_up_call": _CARE,
     "escalate_complaint": _SERVICE,
-    "care_call": _CALL,
+    "care_call": _CARE,
     "getting_started_help": _MESSAGE,
     "re_engage": _MESSAGE,
 }
@@ -87,7 +99,12 @@ class Decision(Struct, frozen=True, kw_only=True):
         measured: values against thresholds.
         causes: the journal entries behind it, oldest first.
         because: the same in words.
-        risk: 0 to 1; value_minor: the customer's value a year; rank_minor: their product, minor units at risk.
+        risk: 0 to 1, of all signals that the customer has now; of a fraud check its own.
+        risk_shares: how much of it each signal stands for, by trigger.
+        value_minor: the customer's value a year; rank_minor: risk times value, minor units at risk.
+        offer: the best one that the action allows for the customer's segment.
+        acceptance: how often such a customer accepts it; with the rank, what candidates compete by.
+        outranked_by: id of the candidate that was preferred.
         event_at_ms: when what caused it happened; decided_at_ms: journal time of the decision (no wall clock).
         held_until_ms: when a held candidate is looked at again at the latest.
     """
@@ -106,9 +123,13 @@ class Decision(Struct, frozen=True, kw_only=True):
     measured: dict[str, Measure] = {}
     causes: tuple[Cause, ...] = ()
     risk: float | None = None
+    risk_shares: dict[str, float] = {}
     value_minor: int | None = None
     rank_minor: int | None = None
+    segment: str | None = None
     offer: str | None = None
+    acceptance: float | None = None
+    outranked_by: str | None = None
     channel: Channel | None = None
     config_version: str
     event_at_ms: int

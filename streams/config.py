@@ -5,43 +5,17 @@ the same rules have the same name everywhere and a later default can't rewrite t
 """
 
 import hashlib
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from streams.policy import Policy
 from streams.trigger import Trigger, load
 
 Mode = Literal["off", "shadow", "live"]
 MODES: tuple[Mode, ...] = ("off", "shadow", "live")
 VERSION_LENGTH = 12
-
-
-class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits that hold across triggers."""
-
-    cool_down: Annotated[timedelta, Meta(description="least time between two offers to one customer")] = timedelta(
-        days=14
-    )
-    fraud_check_open_max: Annotated[
-        timedelta, Meta(description="how long an unanswered fraud check holds offers back")
-    ] = timedelta(days=7)
-    offers_pause_after_fraud: Annotated[timedelta, Meta(description="how long offers rest after a confirmed fraud")] = (
-        timedelta(days=30)
-    )
-    held_max: Annotated[timedelta, Meta(description="how long a held offer may wait before it is dropped")] = timedelta(
-        days=30
-    )
-    held_kept_max: Annotated[int, Meta(ge=1, le=64, description="held offers remembered for a customer")] = 8
-    contacts_kept_max: Annotated[int, Meta(ge=1, le=256, description="contacts remembered for a customer")] = 16
-    fraud_checks_kept_max: Annotated[int, Meta(ge=1, le=64, description="fraud checks remembered for a customer")] = 8
-    event_ids_kept_max: Annotated[
-        int, Meta(ge=0, le=1024, description="latest events of a customer that a repeat is recognised among")
-    ] = 16
-    due_per_tick_max: Annotated[
-        int, Meta(ge=1, le=100_000, description="customers of a partition whose due times one tick fires at most")
-    ] = 1000
 
 
 class TriggerSettings(Struct, frozen=True):

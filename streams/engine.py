@@ -11,11 +11,12 @@ from msgspec import Struct
 from streams import state
 from streams.actions import Decision
 from streams.events import Event
-from streams.facts import remember_event
 from streams.journal import Tick
+from streams.record import Circumstances
+from streams.remember import remember_event
 from streams.rules import Rules
 from streams.state import Customer
-from streams.turn import Circumstances, Turn
+from streams.turn import Turn
 
 
 class Outcomes(Struct):

@@ -1,14 +1,28 @@
-"""What every trigger and the arbiter may know of a customer, kept once, by the engine.
+"""What every trigger and the arbiter may know of a customer, kept once, by the engine (`streams.remember`).
 
-Lists are bounded by the policy, newest kept. Triggers read this; only the two functions here change it.
+Lists are bounded by the policy, newest kept. Fields are only ever appended: stored states are read by position.
 """
 
 from datetime import timedelta
+from typing import Literal
 
 from msgspec import Struct, field
 
-from streams import config, events
-from streams.trigger import ActionSent, milliseconds
+from streams import events
+from streams.calendar import add_months, is_known
+from streams.events import Cause
+from streams.policy import Policy
+from streams.trigger import milliseconds
+
+WEEK_MS = 7 * 86_400_000
+WEEKS_KEPT = 13
+MONTHS_KEPT = 12
+MONTH_MS = 2_629_800_000  # a twelfth of a Julian year: good enough to sum up a year
+STATEMENTS_KEPT = 6
+INACTIVE_MONTHS = 6
+REVOLVING_FROM = 2
+Payer = Literal["transactor", "revolver", "inactive", "unknown"]
+RESPONSES = ("", "delivered", "opened", "declined", "accepted", "converted")  # each says more than the one before
 
 
 class FraudCheck(Struct, array_like=True):
@@ -26,15 +40,81 @@ class FraudCheck(Struct, array_like=True):
 
 
 class Contact(Struct, array_like=True):
-    """An offer that went out to the customer."""
+    """An offer that went out to the customer, or would have if the customer weren't held out.
+
+    Attributes:
+        decision: its id, which a response names.
+        response: one of `RESPONSES`, the strongest so far.
+    """
 
     at_ms: int
     trigger: str
     action: str
+    decision: str = ""
+    offer: str | None = None
+    response: str = ""
+    responded_at_ms: int = -1
+    is_held_out: bool = False
+
+
+class Complaint(Struct, array_like=True):
+    """A complaint, or the resolution of one. `subject` empty: about nothing in particular."""
+
+    at_ms: int
+    subject: str
+    event: str
+    position: int
+
+    @property
+    def cause(self) -> Cause:
+        """The entry that said so."""
+        return Cause(self.event, self.position)
+
+    def is_about(self, other: str) -> bool:
+        """Whether it may be about that subject: one that names none is about any."""
+        return not self.subject or not other or self.subject == other
+
+
+class Term(Struct, array_like=True):
+    """A contract as the latest word on it says; times None where unknown."""
+
+    product: str
+    status: str
+    at_ms: int
+    starts_at_ms: int | None = None
+    ends_at_ms: int | None = None
+    price_minor: int | None = None
+    currency: str | None = None
+    is_auto_renewed: bool = False
+    event: str = ""
+    position: int = -1
+
+    def runs(self, now_ms: int) -> bool:
+        """Whether it is in force."""
+        if self.status in ("cancelled", "not_renewed"):
+            return self.ends_at_ms is not None and now_ms < self.ends_at_ms
+        return self.ends_at_ms is None or now_ms < self.ends_at_ms
+
+
+class Signal(Struct, array_like=True):
+    """A reason to fear for the customer: risk 0 to 1 when it was seen."""
+
+    risk: float
+    at_ms: int
 
 
 class Facts(Struct, array_like=True):
-    """The shared facts of one customer; `consents` and `channels` as in the last profile, oldest first in lists."""
+    """The shared facts of one customer; `consents` and `channels` as in the last profile, oldest first in lists.
+
+    Attributes:
+        risk: all signals together, when the last one was seen.
+        signals: by trigger; all of fraud's under `fraud`.
+        complaints: latest; `resolutions` apart, since either may arrive first.
+        terms: by contract, latest heard of last.
+        statements: (end of the period in ms, whether it was paid in full).
+        margins: margin in minor units by month, counted from the epoch in twelfths of a year.
+        touches: how often the customer opened or visited, by week counted from the epoch.
+    """
 
     profile_at_ms: int = -1
     time_zone: str = ""
@@ -49,61 +129,72 @@ class Facts(Struct, array_like=True):
     offers_paused_until_ms: int = 0
     risk: float = 0.0
     risk_at_ms: int = -1
+    signals: dict[str, Signal] = field(default_factory=dict)
+    complaints: list[Complaint] = field(default_factory=list)
+    resolutions: list[Complaint] = field(default_factory=list)
+    terms: dict[str, Term] = field(default_factory=dict)
+    statements: list[tuple[int, bool]] = field(default_factory=list)
+    card_used_at_ms: int = -1
+    margins: dict[int, int] = field(default_factory=dict)
+    touches: dict[int, int] = field(default_factory=dict)
+
+    def zone(self, policy: Policy) -> str:
+        """The customer's time zone, else the policy's."""
+        return self.time_zone if is_known(self.time_zone) else policy.time_zone
 
     def open_fraud_check(self, now_ms: int, open_max: timedelta) -> FraudCheck | None:
         """The latest check without an answer; after `open_max` it no longer counts as open."""
         since_ms = now_ms - milliseconds(open_max)
         return next((c for c in reversed(self.fraud_checks) if c.answer is None and c.opened_at_ms > since_ms), None)
 
+    def resolution_of(self, complaint: Complaint) -> Complaint | None:
+        """The first resolution after a complaint that may be of it."""
+        later = (one for one in self.resolutions if one.at_ms >= complaint.at_ms and one.is_about(complaint.subject))
+        return min(later, key=lambda one: one.at_ms, default=None)
 
-def remember_event(facts: Facts, event: events.Event, policy: config.Policy) -> None:
-    """Take from an event what concerns more than one trigger."""
-    if isinstance(event, events.Profile):
-        _remember_profile(facts, event)
-    elif isinstance(event, events.Verdict):
-        _remember_verdict(facts, event, policy)
+    def open_complaint(self, now_ms: int, open_max: timedelta) -> Complaint | None:
+        """The latest complaint that wasn't resolved; after `open_max` it no longer counts as open."""
+        since_ms = now_ms - milliseconds(open_max)
+        recent = [one for one in self.complaints if since_ms < one.at_ms and self.resolution_of(one) is None]
+        return max(recent, key=lambda one: one.at_ms, default=None)
 
+    def resolved_at_ms(self) -> int | None:
+        """When the last complaint was resolved; None without one."""
+        return max((one.at_ms for one in self.resolutions), default=None)
 
-def remember_sent(facts: Facts, sent: ActionSent, *, is_offer: bool, policy: config.Policy) -> None:
-    """Take down what was sent: a fraud check opens, an offer goes into the contact ledger."""
-    if sent.action == "verify_with_cardholder":
-        _remember_check(facts, sent, policy)
-    if is_offer:
-        contact = Contact(sent.at_ms, sent.trigger, sent.action)
-        facts.contacts = [*facts.contacts, contact][-policy.contacts_kept_max :]
+    def running_terms(self, now_ms: int) -> dict[str, Term]:
+        """The contracts in force, by name."""
+        return {name: term for name, term in self.terms.items() if term.runs(now_ms)}
 
+    def payer(self, now_ms: int) -> Payer:
+        """How the customer uses credit cards: pays in full, carries a balance, or hasn't used one for six months."""
+        if self.card_used_at_ms >= 0 and now_ms >= add_months(self.card_used_at_ms, INACTIVE_MONTHS):
+            return "inactive"
+        return self.payer_before()
 
-def _remember_check(facts: Facts, sent: ActionSent, policy: config.Policy) -> None:
-    subject = sent.subject
-    check = FraudCheck(subject["transaction"], subject["card"], subject["merchant"], sent.at_ms)
-    early = next((one for one in facts.fraud_checks if one.transaction == check.transaction), None)
-    if early is not None:
-        check.answer, check.answered_at_ms = early.answer, early.answered_at_ms
-        facts.fraud_checks.remove(early)
-    facts.fraud_checks = [*facts.fraud_checks, check][-policy.fraud_checks_kept_max :]
+    def payer_before(self) -> Payer:
+        """The same while cards were used: two of the last six statements not paid in full make a revolver."""
+        if not self.statements:
+            return "unknown"
+        unpaid = sum(not is_full for _, is_full in self.statements)
+        return "revolver" if unpaid >= REVOLVING_FROM else "transactor"
 
+    def worth_minor(self) -> int:
+        """What the customer is worth a year: as the profile says, else the margin of the last twelve months."""
+        return self.value_minor or sum(self.margins.values())
 
-def _remember_profile(facts: Facts, profile: events.Profile) -> None:
-    if profile.at_ms < facts.profile_at_ms:
-        return  # an older one that came late
-    facts.profile_at_ms = profile.at_ms
-    facts.time_zone = profile.time_zone
-    facts.language = profile.language
-    facts.channels = profile.channels
-    facts.consents = profile.consents
-    facts.value_minor = profile.value_minor
-    facts.accounts = profile.accounts
-    facts.cards = profile.cards
+    def touches_a_week(self, now_ms: int, weeks: int = 8) -> float:
+        """How often the customer opened or visited in a week, on average over the last ones, this one included."""
+        this_week = now_ms // WEEK_MS
+        return sum(self.touches.get(week, 0) for week in range(this_week - weeks + 1, this_week + 1)) / weeks
 
-
-def _remember_verdict(facts: Facts, verdict: events.Verdict, policy: config.Policy) -> None:
-    if verdict.answer == "not_reached":
-        return  # nobody answered: the check stays open
-    check = next((one for one in facts.fraud_checks if one.transaction == verdict.transaction), None)
-    if check is None:  # the answer came before the question: topics are read at different speeds
-        check = FraudCheck(verdict.transaction, card="", merchant="", opened_at_ms=verdict.at_ms)
-        facts.fraud_checks = [*facts.fraud_checks, check][-policy.fraud_checks_kept_max :]
-    check.answer, check.answered_at_ms = verdict.answer, verdict.at_ms
-    if verdict.answer == "fraud":
-        pause_end_ms = verdict.at_ms + milliseconds(policy.offers_pause_after_fraud)
-        facts.offers_paused_until_ms = max(facts.offers_paused_until_ms, pause_end_ms)
+    def ignored_in_a_row(self, now_ms: int, ignored_after: timedelta) -> int:
+        """How many of the latest offers, one after the other, the customer didn't even open in time."""
+        count, before_ms = 0, now_ms - milliseconds(ignored_after)
+        for contact in reversed(self.contacts):
+            if contact.is_held_out or contact.at_ms > before_ms:
+                continue
+            if contact.response not in ("", "delivered"):
+                break
+            count += 1
+        return count

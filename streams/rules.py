@@ -5,7 +5,8 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from streams.config import Config, Policy
+from streams.config import Config
+from streams.policy import Policy
 from streams.trigger import Trigger, load
 
 

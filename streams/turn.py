@@ -1,30 +1,30 @@
-"""One entry's work on one customer's record: triggers run in name order, each candidate is settled at once."""
+"""One entry's work on one customer's record: triggers run in name order, then what they propose is settled.
+
+Fraud checks, service messages and care are settled at once. Offers wait until they have been collected, and then
+compete: the best one is sent.
+"""
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
-from streams import arbiter, state
-from streams.actions import ACTIONS, Decision, Outcome, candidate_id, held_id
-from streams.events import Cause, Event
-from streams.facts import remember_sent
+from streams import arbiter, record, remember, state
+from streams.actions import ACTIONS, Decision, candidate_id
+from streams.arbiter import Question, Ruling
+from streams.competition import best_offer
+from streams.events import Event
+from streams.facts import Contact
 from streams.journal import Tick
+from streams.record import Circumstances
 from streams.rules import Listener, Rules
 from streams.state import Customer, Held, Proposal
-from streams.trigger import ActionSent, Candidate
+from streams.trigger import ActionSent, Candidate, milliseconds
 
 BRIEFS_KEPT_MAX = 8
+COLLECTING = "collecting"  # it waits for others to compete with; no decision is published for that
 SWITCHED_OFF = "switched_off"  # the trigger of a held candidate no longer runs
 REASONS: tuple[str, ...] = (*arbiter.REASONS, SWITCHED_OFF)
 _encode_state = msgspec.msgpack.Encoder().encode
-
-
-class Circumstances(Struct, frozen=True):
-    """Whom, when (journal time), by which journal entry, in which trace."""
-
-    customer: str
-    now_ms: int
-    position: int
-    traceparent: str | None
 
 
 class Turn:
@@ -69,38 +69,14 @@ class Turn:
             self._settle(listener, candidate)
 
     def review_held(self) -> None:
-        """Look again at what waits: the reason may be gone, or the time up."""
-        for held in list(self.customer.held):
-            listener = self.rules.listeners.get(held.proposal.trigger)
-            if listener is None:
-                ruling = arbiter.Ruling("suppressed", SWITCHED_OFF)
-            else:
-                ruling = self._judge(held.proposal.candidate)
-            if ruling.outcome == "held" and self.circumstances.now_ms < held.until_ms:
-                continue
-            self.customer.held.remove(held)
-            self._carry_out(held.proposal, ruling, shadow=listener is not None and listener.shadow)
+        """Look again at what waits: the reason may be gone, or the time up. Of those that may go, one does."""
+        while ready := self._ready():
+            for proposal, ruling in self._compete(ready):
+                self._carry_out(proposal, ruling)
 
     def failure(self, trigger: str, family: str, error: Exception) -> Decision:
-        """The record of a trigger that broke, or of the engine: the error's kind, never its text."""
-        here = self.circumstances
-        causes = (Cause(type(error).__name__, here.position),)
-        identity = candidate_id(trigger, here.customer, f"failed@{here.position}", causes)
-        return Decision(
-            id=identity,
-            candidate=identity,
-            trigger=trigger,
-            family=family,
-            action="none",
-            customer=here.customer,
-            outcome="failed",
-            reason=type(error).__name__,
-            causes=causes,
-            config_version=self.rules.version,
-            event_at_ms=here.now_ms,
-            decided_at_ms=here.now_ms,
-            traceparent=here.traceparent,
-        )
+        """The record of a trigger that broke, or of the engine."""
+        return record.failed(trigger, family, error, self.rules, self.circumstances)
 
     def _keep(self, listener: Listener, own: Struct, ticked: bool) -> None:  # noqa: FBT001 - one caller, named there
         customer, name, encoded = self.customer, listener.trigger.name, _encode_state(own)
@@ -113,34 +89,98 @@ class Turn:
             customer.due[name] = due_ms
 
     def _settle(self, listener: Listener, candidate: Candidate) -> None:
-        one, here = listener.trigger, self.circumstances
+        one, at, policy = listener.trigger, self.circumstances, self.rules.policy
         if candidate.risk is not None:
-            self.customer.facts.risk, self.customer.facts.risk_at_ms = candidate.risk, here.now_ms
-        identity = candidate_id(one.name, here.customer, candidate.action, candidate.causes)
-        proposal = Proposal(identity, one.name, one.family, candidate, here.traceparent)
-        self._carry_out(proposal, self._judge(candidate), shadow=listener.shadow)
+            source = remember.FRAUD if one.family == "fraud" else one.name
+            remember.remember_signal(self.customer.facts, source, candidate.risk, at.now_ms, policy)
+        identity = candidate_id(one.name, at.customer, candidate.action, candidate.causes)
+        proposal = Proposal(identity, one.name, one.family, candidate, at.traceparent)
+        ruling = self._judge(proposal)
+        if ACTIONS[candidate.action].is_offer and ruling.outcome == "sent" and not listener.shadow:
+            self._hold(proposal, Ruling("held", COLLECTING, at.now_ms + milliseconds(policy.collect_for)))
+        else:
+            self._carry_out(proposal, ruling)
 
-    def _judge(self, candidate: Candidate) -> arbiter.Ruling:
-        question = arbiter.Question(candidate, self.customer.facts, self.rules.policy, self.circumstances.now_ms)
-        return arbiter.judge(question)
+    def _judge(self, proposal: Proposal) -> Ruling:
+        at = self.circumstances
+        return arbiter.judge(
+            Question(
+                proposal.candidate, proposal.trigger, at.customer, self.customer.facts, self.rules.policy, at.now_ms
+            )
+        )
 
-    def _carry_out(self, proposal: Proposal, ruling: arbiter.Ruling, *, shadow: bool) -> None:
-        outcome: Outcome = "shadow" if shadow else ruling.outcome
-        decision = self._decision(proposal, outcome, ruling)
-        self._record(decision)
-        if outcome == "held":
+    def _ready(self) -> list[tuple[Proposal, Ruling]]:
+        """What no longer waits for the same reason, taken out of what is held, with its ruling."""
+        ready, waiting, now_ms = [], [], self.circumstances.now_ms
+        for held in self.customer.held:
+            is_off = held.proposal.trigger not in self.rules.listeners
+            ruling = arbiter.suppressed(SWITCHED_OFF) if is_off else self._judge(held.proposal)
+            is_same = ruling.outcome == "held" and ruling.reason == held.reason
+            is_collected = held.reason == COLLECTING and ruling.outcome == "sent"
+            if now_ms < held.until_ms and (is_same or is_collected):
+                waiting.append(held)
+            else:
+                ready.append((held.proposal, ruling))
+        self.customer.held = waiting
+        return ready
+
+    def _compete(self, ready: list[tuple[Proposal, Ruling]]) -> list[tuple[Proposal, Ruling]]:
+        """Of the offers that may be sent only the best is; the others know by which."""
+        offers = [one for one, ruling in ready if ruling is arbiter.SENT and self._is_live_offer(one)]
+        if not offers:
+            return ready
+        best = max(offers, key=self._worth)
+        lost = arbiter.suppressed(arbiter.OUTRANKED, outranked_by=best.id)
+        losers = {one.id for one in offers if one is not best}
+        return [(one, lost if one.id in losers else ruling) for one, ruling in ready]
+
+    def _is_live_offer(self, proposal: Proposal) -> bool:
+        return ACTIONS[proposal.candidate.action].is_offer and not self.rules.listeners[proposal.trigger].shadow
+
+    def _worth(self, proposal: Proposal) -> tuple[float, str]:
+        """What a candidate competes by: its own risk, the customer's value, its best offer; then its name."""
+        risk, facts = proposal.candidate.risk or 0.0, self.customer.facts
+        return best_offer(proposal.candidate.action, risk, facts, self.rules.policy).worth_minor, proposal.id
+
+    def _carry_out(self, proposal: Proposal, ruling: Ruling) -> None:
+        listener = self.rules.listeners.get(proposal.trigger)
+        if listener is not None and listener.shadow:
+            ruling = replace(ruling, outcome="shadow")
+        is_contact = ruling.outcome == "sent" and ACTIONS[proposal.candidate.action].is_offer
+        percent = self.rules.policy.hold_out_percent
+        is_held_out = is_contact and arbiter.is_held_out(self.circumstances.customer, proposal.trigger, percent)
+        if is_held_out:
+            ruling = arbiter.suppressed(arbiter.HOLD_OUT)
+        decision = self._put_down(proposal, ruling)
+        if is_contact:
+            self._remember_contact(decision, is_held_out=is_held_out)
+        if ruling.outcome == "held":
             self._hold(proposal, ruling)
-        elif outcome == "sent":
+        elif ruling.outcome == "sent":
             self._send(decision)
 
-    def _hold(self, proposal: Proposal, ruling: arbiter.Ruling) -> None:
+    def _put_down(self, proposal: Proposal, ruling: Ruling) -> Decision:
+        decision = record.decided(proposal, ruling, self.customer.facts, self.rules, self.circumstances)
+        self._record(decision)
+        return decision
+
+    def _remember_contact(self, decision: Decision, *, is_held_out: bool) -> None:
+        contact = Contact(
+            at_ms=decision.decided_at_ms,
+            trigger=decision.trigger,
+            action=decision.action,
+            decision=decision.id,
+            offer=decision.offer,
+            is_held_out=is_held_out,
+        )
+        remember.remember_contact(self.customer.facts, contact, self.rules.policy)
+
+    def _hold(self, proposal: Proposal, ruling: Ruling) -> None:
         held = self.customer.held
         until_ms = ruling.until_ms if ruling.until_ms is not None else self.circumstances.now_ms
         held.append(Held(proposal, ruling.reason or "", until_ms))
         if len(held) > self.rules.policy.held_kept_max:
-            oldest = held.pop(0)
-            ruling = arbiter.Ruling("suppressed", arbiter.DISPLACED)
-            self._record(self._decision(oldest.proposal, "suppressed", ruling))
+            self._put_down(held.pop(0).proposal, arbiter.suppressed(arbiter.DISPLACED))
 
     def _send(self, decision: Decision) -> None:
         sent = ActionSent(
@@ -151,42 +191,9 @@ class Turn:
             causes=decision.causes,
             at_ms=decision.decided_at_ms,
         )
-        is_offer = ACTIONS[decision.action].is_offer
-        remember_sent(self.customer.facts, sent, is_offer=is_offer, policy=self.rules.policy)
+        remember.remember_sent(self.customer.facts, sent, self.rules.policy)
         self.hear(sent)
 
     def _record(self, decision: Decision) -> None:
         self.decisions.append(decision)
         self.customer.decisions = [*self.customer.decisions, state.brief(decision)][-BRIEFS_KEPT_MAX:]
-
-    def _decision(self, proposal: Proposal, outcome: Outcome, ruling: arbiter.Ruling) -> Decision:
-        candidate, facts, here = proposal.candidate, self.customer.facts, self.circumstances
-        holding = outcome == "held" and ruling.until_ms is not None
-        held_until_ms = ruling.until_ms if holding else None
-        identity = held_id(proposal.id, ruling.reason or "", held_until_ms or 0) if holding else proposal.id
-        is_offer = ACTIONS[candidate.action].is_offer
-        return Decision(
-            id=identity,
-            candidate=proposal.id,
-            trigger=proposal.trigger,
-            family=proposal.family,
-            action=candidate.action,
-            customer=here.customer,
-            outcome=outcome,
-            reason=ruling.reason,
-            priority=candidate.priority,
-            subject=candidate.subject,
-            because=candidate.because,
-            measured=candidate.measured,
-            causes=candidate.causes,
-            risk=candidate.risk,
-            value_minor=facts.value_minor,
-            rank_minor=None if candidate.risk is None else int(candidate.risk * facts.value_minor),
-            channel=arbiter.channel_for(candidate.action, facts) if is_offer else None,
-            config_version=self.rules.version,
-            event_at_ms=candidate.at_ms,
-            decided_at_ms=here.now_ms,
-            expires_at_ms=candidate.expires_at_ms,
-            held_until_ms=held_until_ms,
-            traceparent=proposal.traceparent,
-        )

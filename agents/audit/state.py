@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from agents.audit.findings import Findings
 from agents.topic_admin import MESSAGE_BYTES_MAX
 from streams import config, state, trigger
+from streams.facts import MONTHS_KEPT, STATEMENTS_KEPT, WEEKS_KEPT
 from streams.journal import ConfigVersion
 from streams.partition import RESERVED_KEYS
 from streams.turn import BRIEFS_KEPT_MAX
@@ -36,6 +37,11 @@ class Bounds:
             "held": policy.held_kept_max,
             "contacts": policy.contacts_kept_max,
             "fraud_checks": policy.fraud_checks_kept_max,
+            "complaints": policy.complaints_kept_max,
+            "terms": policy.terms_kept_max,
+            "statements": STATEMENTS_KEPT,
+            "margins": MONTHS_KEPT,
+            "touches": WEEKS_KEPT,
             "event_ids": policy.event_ids_kept_max,
         }
         for name, settings in rules.triggers.items():
@@ -106,8 +112,10 @@ def _lengths(blob: bytes) -> Iterator[tuple[str, int]]:
     customer = state.decode(blob)
     yield DECISIONS, len(customer.decisions)
     yield "held", len(customer.held)
-    yield "contacts", len(customer.facts.contacts)
-    yield "fraud_checks", len(customer.facts.fraud_checks)
+    facts = customer.facts
+    for name in ("contacts", "fraud_checks", "complaints", "terms", "statements", "margins", "touches"):
+        yield name, len(getattr(facts, name))
+    yield "complaints", len(facts.resolutions)
     yield "event_ids", len(customer.seen) // state.FINGERPRINT_BYTES
     known = trigger.load()
     for name in customer.triggers.keys() & known.keys():

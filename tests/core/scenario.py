@@ -30,6 +30,16 @@ PROFILE = {
 }
 
 
+# What a case doesn't ask for stays out of its way: offers go out at once, at any hour, to everybody.
+PLAIN = {
+    "collect_for": "PT0S",
+    "quiet_hours": {"begin": "00:00", "end": "00:00"},
+    "cadence": {"gap_min": "PT0S", "gap_max": "PT0S"},
+    "caps": {"day": 100, "week": 100, "month": 100},
+    "hold_out_percent": 0,
+}
+
+
 class Case(Struct, forbid_unknown_fields=True):
     """One scenario.
 
@@ -74,7 +84,7 @@ def after_ms(duration: str) -> int:
 def rules(case: Case, modes: dict[str, str] | None = None) -> ConfigVersion:
     """The case's rules as a journal entry; `modes` by trigger, live where it says nothing."""
     overrides = dict(case.config)
-    policy = overrides.pop("policy", {})
+    policy = PLAIN | overrides.pop("policy", {})
     named = {name: {"mode": (modes or {}).get(name, "live"), **overrides.pop(name, {})} for name in load()}
     built = config.build({"policy": policy, "triggers": named | overrides})
     return ConfigVersion(built.version, config.encode(built), EPOCH_MS)

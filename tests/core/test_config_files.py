@@ -8,7 +8,7 @@ import pytest
 from agents import config_files, yaml_file
 from agents.config_files import ConfigError
 from agents.settings import PACKAGED_CONFIG
-from streams.config import Policy
+from streams.policy import Policy
 
 RULES = " {card_testing: {mode: shadow, window: PT12H}}"
 

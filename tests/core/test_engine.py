@@ -1,6 +1,7 @@
 """What holds around the triggers: failures stay where they are, held offers end, time fires in bounded portions."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -16,12 +17,18 @@ from streams.events import Interaction, Profile
 from streams.facts import FraudCheck
 from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Source, Tick
 from streams.partition import PARTITION_KEY, JournalRecord, Partition
+from streams.policy import Policy, QuietHours
 from streams.rules import Listener, Rules, compile_rules
 from streams.trigger import Candidate, Rule, Trigger, trigger
 from streams.view import describe
 
 DAY_MS = 86_400_000
 SOURCE = Source("interactions", 0, 0)
+PLAIN: dict[str, Any] = {
+    "collect_for": timedelta(0),
+    "quiet_hours": QuietHours("00:00", "00:00"),
+    "hold_out_percent": 0,
+}
 
 
 class NoParameters(Struct, frozen=True):
@@ -79,7 +86,7 @@ def listener(rule: Rule) -> Listener:
 
 def rules(tested: Listener, **policy: int) -> Rules:
     """Rules with one trigger."""
-    nothing = compile_rules(config.Config("v1", config.Policy(**policy), {}))
+    nothing = compile_rules(config.Config("v1", Policy(**PLAIN | policy), {}))
     return replace(nothing, listeners={"tested": tested}, hearing={Interaction: (tested,)})
 
 

@@ -1,0 +1,85 @@
+"""A candidate's outcome as a decision: everything that somebody may ask about later is put down here."""
+
+from msgspec import Struct
+
+from streams import arbiter, remember
+from streams.actions import ACTIONS, Decision, candidate_id, held_id
+from streams.arbiter import Ruling
+from streams.competition import best_offer
+from streams.events import Cause
+from streams.facts import Facts
+from streams.rules import Rules
+from streams.state import Proposal
+
+
+class Circumstances(Struct, frozen=True):
+    """Whom, when (journal time), by which journal entry, in which trace."""
+
+    customer: str
+    now_ms: int
+    position: int
+    traceparent: str | None
+
+
+def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: Circumstances) -> Decision:
+    """What became of a proposal, and why."""
+    candidate = proposal.candidate
+    holding = ruling.outcome == "held" and ruling.until_ms is not None
+    held_until_ms = ruling.until_ms if holding else None
+    identity = held_id(proposal.id, ruling.reason or "", held_until_ms or 0) if holding else proposal.id
+    several = remember.risks(facts, at.now_ms, rules.policy) if proposal.family == "retention" else {}
+    risk = remember.combined(several) if several else candidate.risk
+    value_minor = facts.worth_minor()
+    action = ACTIONS[candidate.action]
+    choice = best_offer(candidate.action, risk or 0.0, facts, rules.policy) if action.is_offer else None
+    return Decision(
+        id=identity,
+        candidate=proposal.id,
+        trigger=proposal.trigger,
+        family=proposal.family,
+        action=candidate.action,
+        customer=at.customer,
+        outcome=ruling.outcome,
+        reason=ruling.reason,
+        priority=candidate.priority,
+        subject=candidate.subject,
+        because=candidate.because,
+        measured=candidate.measured,
+        causes=candidate.causes,
+        risk=risk,
+        risk_shares=remember.shares(several),
+        value_minor=value_minor,
+        rank_minor=None if risk is None else int(risk * value_minor),
+        segment=choice.segment if choice else None,
+        offer=choice.offer if choice else None,
+        acceptance=choice.acceptance if choice else None,
+        outranked_by=ruling.outranked_by,
+        channel=arbiter.channel_for(candidate.action, facts) if action.channels else None,
+        config_version=rules.version,
+        event_at_ms=candidate.at_ms,
+        decided_at_ms=at.now_ms,
+        expires_at_ms=candidate.expires_at_ms,
+        held_until_ms=held_until_ms,
+        traceparent=proposal.traceparent,
+    )
+
+
+def failed(trigger: str, family: str, error: Exception, rules: Rules, at: Circumstances) -> Decision:
+    """The record of a trigger that broke, or of the engine: the error's kind, never its text."""
+    causes = (Cause(type(error).__name__, at.position),)
+    identity = candidate_id(trigger, at.customer, f"failed@{at.position}", causes)
+    return Decision(
+        id=identity,
+        candidate=identity,
+        trigger=trigger,
+        family=family,
+        action="none",
+        customer=at.customer,
+        outcome="failed",
+        reason=type(error).__name__,
+        causes=causes,
+        config_version=rules.version,
+        event_at_ms=at.now_ms,
+        decided_at_ms=at.now_ms,
+        traceparent=at.traceparent,
+    )

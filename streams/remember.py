@@ -1,0 +1,197 @@
+"""How the shared facts come about: what each event, and each action that went out, says about a customer."""
+
+from collections.abc import Callable
+from typing import Any
+
+from streams import events, facts
+from streams.facts import Complaint, Contact, Facts, FraudCheck, Signal, Term
+from streams.policy import Policy
+from streams.trigger import ActionSent, milliseconds
+
+TOUCHES = frozenset(("login", "email_opened", "site_visit", "branch_visit", "call"))
+FRAUD = "fraud"
+
+
+def remember_event(known: Facts, event: events.Event, policy: Policy) -> None:
+    """Take from an event what concerns more than one trigger."""
+    if remember := _BY_TYPE.get(type(event)):
+        remember(known, event, policy)
+
+
+def remember_sent(known: Facts, sent: ActionSent, policy: Policy) -> None:
+    """Take down what was sent: a fraud check opens, after a call of care offers pause."""
+    if sent.action == "verify_with_cardholder":
+        _remember_check(known, sent, policy)
+    elif sent.action == "care_call":
+        _pause(known, sent.at_ms + milliseconds(policy.offers_pause_after_feedback))
+
+
+def remember_contact(known: Facts, contact: Contact, policy: Policy) -> None:
+    """Put an offer into the contact ledger."""
+    known.contacts = [*known.contacts, contact][-policy.contacts_kept_max :]
+
+
+def remember_signal(known: Facts, source: str, risk: float, now_ms: int, policy: Policy) -> None:
+    """A trigger has seen a risk: it takes the place of what that trigger saw before; all together are the risk now."""
+    known.signals[source] = Signal(risk, now_ms)
+    fresh = risks(known, now_ms, policy)
+    known.signals = {name: signal for name, signal in known.signals.items() if name in fresh}
+    known.risk, known.risk_at_ms = combined(fresh), now_ms
+
+
+def risks(known: Facts, now_ms: int, policy: Policy) -> dict[str, float]:
+    """What is left of each signal's risk: it fades in a straight line; without those that are gone."""
+    over_ms = milliseconds(policy.risk_fades_over)
+    left = {
+        name: round(signal.risk * (1 - max(0, now_ms - signal.at_ms) / over_ms), 6)
+        for name, signal in sorted(known.signals.items())
+    }
+    return {name: risk for name, risk in left.items() if risk > 0}
+
+
+def combined(several: dict[str, float]) -> float:
+    """The risk that at least one of independent ones comes true."""
+    kept = 1.0
+    for risk in several.values():
+        kept *= 1 - risk
+    return round(1 - kept, 6)
+
+
+def shares(several: dict[str, float]) -> dict[str, float]:
+    """How much of the combined risk each signal stands for; they add up to it."""
+    total = sum(several.values())
+    return {name: round(combined(several) * risk / total, 6) for name, risk in several.items()} if total else {}
+
+
+def _remember_check(known: Facts, sent: ActionSent, policy: Policy) -> None:
+    subject = sent.subject
+    check = FraudCheck(subject["transaction"], subject["card"], subject["merchant"], sent.at_ms)
+    early = next((one for one in known.fraud_checks if one.transaction == check.transaction), None)
+    if early is not None:
+        check.answer, check.answered_at_ms = early.answer, early.answered_at_ms
+        known.fraud_checks.remove(early)
+    known.fraud_checks = [*known.fraud_checks, check][-policy.fraud_checks_kept_max :]
+
+
+def _remember_profile(known: Facts, profile: events.Profile, _: Policy) -> None:
+    if profile.at_ms < known.profile_at_ms:
+        return  # an older one that came late
+    known.profile_at_ms = profile.at_ms
+    known.time_zone = profile.time_zone
+    known.language = profile.language
+    known.channels = profile.channels
+    known.consents = profile.consents
+    known.value_minor = profile.value_minor
+    known.accounts = profile.accounts
+    known.cards = profile.cards
+
+
+def _remember_verdict(known: Facts, verdict: events.Verdict, policy: Policy) -> None:
+    if verdict.answer == "not_reached":
+        return  # nobody answered: the check stays open
+    check = next((one for one in known.fraud_checks if one.transaction == verdict.transaction), None)
+    if check is None:  # the answer came before the question: topics are read at different speeds
+        check = FraudCheck(verdict.transaction, card="", merchant="", opened_at_ms=verdict.at_ms)
+        known.fraud_checks = [*known.fraud_checks, check][-policy.fraud_checks_kept_max :]
+    check.answer, check.answered_at_ms = verdict.answer, verdict.at_ms
+    if verdict.answer == "fraud":
+        _pause(known, verdict.at_ms + milliseconds(policy.offers_pause_after_fraud))
+
+
+def _remember_interaction(known: Facts, met: events.Interaction, policy: Policy) -> None:
+    if met.kind in TOUCHES:
+        _count(known.touches, met.at_ms // facts.WEEK_MS, 1, facts.WEEKS_KEPT)
+    elif met.kind in ("complaint", "complaint_resolved"):
+        said = Complaint(met.at_ms, met.subject or "", met.id, met.position)
+        name = "complaints" if met.kind == "complaint" else "resolutions"
+        several = [one for one in getattr(known, name) if one.event != met.id]
+        several.append(said)
+        several.sort(key=lambda one: (one.at_ms, one.event))
+        setattr(known, name, several[-policy.complaints_kept_max :])
+
+
+def _remember_contract(known: Facts, contract: events.Contract, policy: Policy) -> None:
+    before = known.terms.get(contract.contract)
+    if before is None or before.at_ms <= contract.at_ms:
+        known.terms.pop(contract.contract, None)
+        known.terms[contract.contract] = _term(contract, before)
+        while len(known.terms) > policy.terms_kept_max:
+            del known.terms[next(iter(known.terms))]
+    if contract.status in ("signed", "renewed") and contract.price_minor:
+        _earn(known, contract, contract.price_minor, policy)
+
+
+def _term(contract: events.Contract, before: Term | None) -> Term:
+    """What an event leaves out stays as it was."""
+    old = before or Term(contract.product, contract.status, contract.at_ms)
+    switched = {"auto_renewal_on": True, "auto_renewal_off": False}
+    is_switch = contract.status in switched
+    return Term(
+        product=contract.product,
+        status=old.status if is_switch else contract.status,
+        at_ms=contract.at_ms,
+        starts_at_ms=old.starts_at_ms if contract.starts_at_ms is None else contract.starts_at_ms,
+        ends_at_ms=old.ends_at_ms if contract.ends_at_ms is None else contract.ends_at_ms,
+        price_minor=old.price_minor if contract.price_minor is None else contract.price_minor,
+        currency=contract.currency or old.currency,
+        is_auto_renewed=switched.get(contract.status, old.is_auto_renewed),
+        event=contract.id,
+        position=contract.position,
+    )
+
+
+def _remember_statement(known: Facts, statement: events.CardStatement, _: Policy) -> None:
+    is_full = statement.paid_minor >= statement.closing_balance_minor
+    several = [one for one in known.statements if one[0] != statement.period_to_ms]
+    known.statements = sorted([*several, (statement.period_to_ms, is_full)])[-facts.STATEMENTS_KEPT :]
+
+
+def _remember_card(known: Facts, used: events.CardTransaction, policy: Policy) -> None:
+    if used.approved and used.kind == "purchase":
+        known.card_used_at_ms = max(known.card_used_at_ms, used.at_ms)
+        _earn(known, used, used.amount_minor, policy)
+
+
+def _remember_purchase(known: Facts, purchase: events.Purchase, policy: Policy) -> None:
+    _earn(known, purchase, purchase.amount_minor, policy)
+
+
+def _remember_response(known: Facts, response: events.Response, _: Policy) -> None:
+    for contact in known.contacts:
+        is_stronger = facts.RESPONSES.index(response.kind) > facts.RESPONSES.index(contact.response)
+        if contact.decision == response.action_id and is_stronger:
+            contact.response, contact.responded_at_ms = response.kind, response.at_ms
+    if response.kind not in ("delivered", "declined"):
+        _count(known.touches, response.at_ms // facts.WEEK_MS, 1, facts.WEEKS_KEPT)
+
+
+def _earn(known: Facts, event: events.Event, amount_minor: int, policy: Policy) -> None:
+    """The margin of what was paid, for the value of customers whose profile names none."""
+    percent = policy.margin_percent.get(events.event_type_name(event), 0)
+    _count(known.margins, event.at_ms // facts.MONTH_MS, amount_minor * percent // 100, facts.MONTHS_KEPT)
+
+
+def _count(counts: dict[int, int], period: int, more: int, kept: int) -> None:
+    """Add to a period's count; only the latest periods are kept."""
+    if not more:
+        return
+    counts[period] = counts.get(period, 0) + more
+    oldest = max(counts) - kept
+    for one in [one for one in counts if one <= oldest]:
+        del counts[one]
+
+
+def _pause(known: Facts, until_ms: int) -> None:
+    known.offers_paused_until_ms = max(known.offers_paused_until_ms, until_ms)
+
+
+_BY_TYPE: dict[type[events.Event], Callable[[Facts, Any, Policy], None]] = {
+    events.Profile: _remember_profile,
+    events.Verdict: _remember_verdict,
+    events.Interaction: _remember_interaction,
+    events.Contract: _remember_contract,
+    events.CardStatement: _remember_statement,
+    events.CardTransaction: _remember_card,
+    events.Purchase: _remember_purchase,
+    events.Response: _remember_response,
+}
