@@ -1,87 +1,65 @@
-"""The rarer everyday events, a few a year for each customer, so that every source has something to say."""
+"""What a customer does beyond cards and accounts: opens and visits, answers surveys, buys things. Nothing fires on it.
+
+Products and terms come from the plants alone, so that what is expected of them is known.
+"""
 
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, Literal
 
-from agents.demo.personas import CURRENCY, Persona
-from agents.demo.timeline import DAY_MS, HOUR_MS, MONTH_STARTS_MS
-from streams.events import Contract, Event, Interaction, Notice, Purchase, Response, Usage
+from agents.demo.personas import CURRENCY
+from agents.demo.plan import Plan
+from agents.demo.timeline import DAY_MS, HOUR_MS, MONTH_STARTS_MS, START_MS
+from streams.events import Event, Interaction, Purchase, Response
 
-PRODUCTS = ("insurance", "season-pass", "streaming", "phone-lease")
-CATEGORIES = ("air-filter", "phone", "holiday", "car-service", "furniture")
-INTERACTIONS: tuple[Literal["login", "email_opened", "site_visit", "branch_visit", "survey_answer"], ...] = (
+WEEK_MS = 7 * DAY_MS
+CATEGORIES = ("furniture", "groceries", "books", "clothing")
+TOUCHES: tuple[Literal["login", "email_opened", "site_visit", "branch_visit"], ...] = (
     *("login",) * 3,
-    "email_opened",
-    "site_visit",
-    "branch_visit",
-    "survey_answer",
+    *("email_opened", "site_visit", "branch_visit"),
 )
-NOTICES: tuple[Literal["price_increase", "recall", "improvement"], ...] = ("price_increase", "recall", "improvement")
-RESPONSES: tuple[Literal["delivered", "opened", "declined"], ...] = ("delivered", "opened", "declined")
+RESPONSES: tuple[Literal["delivered", "opened"], ...] = ("delivered", "opened")
 Identifier = Callable[[str], str]
 
 
-def other_events(who: Persona, random: Random, month: int, identifier: Identifier) -> Iterator[Event]:
-    """What a customer does in a month beyond cards and accounts, in no order."""
-    start_ms = MONTH_STARTS_MS[month]
+def other_events(plan: Plan, random: Random, month: int, identifier: Identifier) -> Iterator[Event]:
+    """A month of it, in no order."""
+    start_ms, end_ms = MONTH_STARTS_MS[month], MONTH_STARTS_MS[month + 1]
+    customer = plan.persona.customer
 
-    def common(letter: str) -> dict[str, Any]:
-        at_ms = start_ms + random.randrange(27) * DAY_MS + random.randrange(7 * HOUR_MS, 22 * HOUR_MS)
-        return {"id": identifier(letter), "customer": who.customer, "at_ms": at_ms}
+    def common(letter: str, at_ms: int | None = None) -> dict[str, Any]:
+        drawn_ms = start_ms + random.randrange(27) * DAY_MS + random.randrange(7 * HOUR_MS, 22 * HOUR_MS)
+        return {"id": identifier(letter), "customer": customer, "at_ms": drawn_ms if at_ms is None else at_ms}
 
-    product = random.choice(PRODUCTS)
-    if month == 0:
-        yield _signed(common("k"), product)
-    if random.randrange(2):
-        yield _interaction(common("i"), random)
-    if random.randrange(4) == 0:
-        yield Usage(**common("u"), product=product, quantity=random.randrange(1, 10))
+    for at_ms in _touches_ms(plan, random, start_ms, end_ms):
+        yield Interaction(**common("i", at_ms), kind=random.choice(TOUCHES))
+    if random.randrange(12) == 0:
+        yield Interaction(**common("i"), kind="survey_answer", score=random.randrange(7, 11))
     if random.randrange(6) == 0:
         yield _bought(common("b"), random)
-    if random.randrange(30) == 0:
-        yield _notice(common("n"), random, product)
     if random.randrange(12) == 0:
-        yield _response(common("a"), random)
+        action_id = f"campaign-{random.randrange(1000)}"
+        yield Response(**common("a"), action_id=action_id, kind=random.choice(RESPONSES))
 
 
-def _signed(common: dict[str, Any], product: str) -> Contract:
-    starts_ms = common["at_ms"]
-    return Contract(
-        **common,
-        contract=f"{common['customer']}-{product}",
-        product=product,
-        status="signed",
-        starts_at_ms=starts_ms,
-        ends_at_ms=starts_ms + 730 * DAY_MS,
-        price_minor=24_000,
-        currency=CURRENCY,
-    )
-
-
-def _interaction(common: dict[str, Any], random: Random) -> Interaction:
-    kind = random.choice(INTERACTIONS)
-    score = random.randrange(7, 11) if kind == "survey_answer" else None
-    return Interaction(**common, kind=kind, score=score)
+def _touches_ms(plan: Plan, random: Random, start_ms: int, end_ms: int) -> Iterator[int]:
+    """As many a week as the plan says, but for when the customer is away."""
+    week_ms = START_MS + (start_ms - START_MS) // WEEK_MS * WEEK_MS
+    while week_ms < end_ms:
+        for _ in range(plan.touches_weekly):
+            at_ms = week_ms + random.randrange(WEEK_MS)
+            is_away = any(from_ms <= at_ms < until_ms for from_ms, until_ms in plan.away_ms)
+            if start_ms <= at_ms < end_ms and not is_away:
+                yield at_ms
+        week_ms += WEEK_MS
 
 
 def _bought(common: dict[str, Any], random: Random) -> Purchase:
     category = random.choice(CATEGORIES)
-    amount_minor = random.randrange(2_000, 90_000)
     return Purchase(
         **common,
         product=f"{category}-{random.randrange(100)}",
         category=category,
-        amount_minor=amount_minor,
+        amount_minor=random.randrange(2_000, 90_000),
         currency=CURRENCY,
     )
-
-
-def _notice(common: dict[str, Any], random: Random, product: str) -> Notice:
-    kind = random.choice(NOTICES)
-    return Notice(**common, kind=kind, product=product)
-
-
-def _response(common: dict[str, Any], random: Random) -> Response:
-    kind = random.choice(RESPONSES)
-    return Response(**common, action_id=f"campaign-{random.randrange(1000)}", kind=kind)

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from random import Random
 
 from agents.demo.background import other_events
-from agents.demo.card_plants import plant_card, profile
-from agents.demo.drop_plants import SAVING_DAY, plant_drop
 from agents.demo.ledger import Booking, Ledger, Method
-from agents.demo.personas import CARD_ROLES, CURRENCY, PASSING_MERCHANTS, Merchant, Persona, persona
-from agents.demo.plants import Plan
+from agents.demo.personas import CURRENCY, PASSING_MERCHANTS, Merchant, Persona, persona
+from agents.demo.plan import Plan
+from agents.demo.plants.cards import profile
+from agents.demo.plants.savings import SAVING_DAY
+from agents.demo.roles import ROLES
 from agents.demo.timeline import DAY_MS, HOUR_MS, MINUTE_MS, MONTH_STARTS_MS, START_MS
 from streams.events import AccountType, CardStatement, CardTransaction, Event
 
-PURCHASES_MONTHLY_MIN = 18
+PURCHASES_MONTHLY_MIN = 8
 MORNING_MS = 6 * HOUR_MS
 OPEN_MS = 17 * HOUR_MS
 # What a purchase is, by a number below 100: each bound ends a range.
@@ -25,8 +26,10 @@ class Life:
     def __init__(self, number: int, seed: int) -> None:
         random = Random(f"{seed}/{number}")  # noqa: S311 - made-up data, not secrets
         self.random = random
-        self.persona: Persona = persona(number, random)
-        self.plan = _plan(self.persona, random)
+        role = ROLES[number % len(ROLES)]
+        self.persona: Persona = persona(number, role.name, role.industry, random)
+        self.plan = Plan(self.persona, random)
+        role.plant(self.plan)
         self.ledger = Ledger(self.persona.customer, _balances(self.plan), list(self.plan.bookings))
         self.serial = 0
         self.spent_minor: dict[str, int] = {}
@@ -42,11 +45,12 @@ class Life:
         events: list[Event] = []
         if month == 0:
             events.append(self._first_profile())
-        events += self._statements(start_ms)
-        events += self._purchases(start_ms, (end_ms - start_ms) // DAY_MS)
-        self._book_habits(month, start_ms)
+        if self.persona.industry == "bank":
+            events += self._statements(start_ms)
+            events += self._purchases(start_ms, (end_ms - start_ms) // DAY_MS)
+            self._book_habits(month, start_ms)
         events += self.ledger.book_until(end_ms)
-        events += other_events(self.persona, self.random, month, self.identifier)
+        events += other_events(self.plan, self.random, month, self.identifier)
         return events
 
     def _first_profile(self) -> Event:
@@ -57,22 +61,24 @@ class Life:
         """Many small and usual ones, and the big shopping of the month, at a merchant that is known by then."""
         random = self.random
         cards, merchants, usual_minor = self.persona.cards, self.persona.merchants, self.persona.usual_minor
-        for _ in range(PURCHASES_MONTHLY_MIN + random.getrandbits(8) % 5):
+        for _ in range(PURCHASES_MONTHLY_MIN + random.getrandbits(8) % 3):
             bits = random.getrandbits(96)
             at_ms = start_ms + (bits & 0xFFFF) % days * DAY_MS + MORNING_MS + ((bits >> 16) & 0xFFFFFFFF) % OPEN_MS
             kind, size = (bits >> 48 & 0xFFFF) % 100, (bits >> 64 & 0xFFFF)
             amount_minor = usual_minor * (40 + size % 131) // 100
             shop = merchants[1 + (bits >> 80) % (len(merchants) - 1)]
-            if kind < TRIFLE_BELOW and not self._trifles_paused(at_ms):
+            if kind < TRIFLE_BELOW and not _within(at_ms, self.plan.trifles_paused_ms):
                 amount_minor, shop = 150 + size % 340, merchants[0]
             elif TRIFLE_BELOW <= kind < NEW_MERCHANT_BELOW:
                 number = PASSING_MERCHANTS[0] + size % (PASSING_MERCHANTS[1] - PASSING_MERCHANTS[0])
                 shop = Merchant(f"merchant-{number}", "5999", shop.country)
             card = cards[0] if bits >> 88 & 3 else cards[-1]
-            yield self._purchase(at_ms, card, amount_minor, shop, kind)
+            if not _within(at_ms, self.plan.cards_unused_ms):
+                yield self._purchase(at_ms, card, amount_minor, shop, kind)
         percent = random.randrange(90, 170) if start_ms == START_MS else random.randrange(350, 600)
         at_ms = start_ms + random.randrange(1, 27) * DAY_MS + 10 * HOUR_MS
-        yield self._purchase(at_ms, cards[0], usual_minor * percent // 100, merchants[-1], 99)
+        if not _within(at_ms, self.plan.cards_unused_ms):
+            yield self._purchase(at_ms, cards[0], usual_minor * percent // 100, merchants[-1], 99)
 
     def _purchase(self, at_ms: int, card: str, amount_minor: int, shop: Merchant, kind: int) -> CardTransaction:
         card = self._card_at(card, at_ms)
@@ -98,10 +104,6 @@ class Life:
     def _card_at(self, card: str, at_ms: int) -> str:
         replaced = self.plan.card_replaced
         return replaced[1] if replaced and at_ms >= replaced[0] and card == self.persona.cards[0] else card
-
-    def _trifles_paused(self, at_ms: int) -> bool:
-        from_ms, until_ms = self.plan.trifles_paused_ms
-        return from_ms <= at_ms < until_ms
 
     def _statements(self, start_ms: int) -> Iterator[CardStatement]:
         """Close last month's card periods, and have what is paid taken from checking."""
@@ -165,13 +167,8 @@ class Life:
         )
 
 
-def _plan(who: Persona, random: Random) -> Plan:
-    plan = Plan(who, random)
-    if who.role in CARD_ROLES:
-        plant_card(plan)
-    elif who.role != "plain" and who.savings:
-        plant_drop(plan, who.savings)
-    return plan
+def _within(at_ms: int, span_ms: tuple[int, int]) -> bool:
+    return span_ms[0] <= at_ms < span_ms[1]
 
 
 def _balances(plan: Plan) -> dict[AccountType, int]:

@@ -1,7 +1,7 @@
 """Who the generated customers are: their means, cards, merchants, accounts and consents, drawn from a seed."""
 
 from random import Random
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -20,40 +20,16 @@ REGULAR_MERCHANTS = (1, 800)
 PASSING_MERCHANTS = (1000, 9000)
 PLANTED_MERCHANTS = (10_000, 99_999)
 
-CARD_ROLES = (
-    "test_fraud",
-    "test_genuine",
-    "test_not_reached",
-    "test_unanswered",
-    "test_late_probe",
-    "small_alone",
-    "large_usual",
-    "known_merchant",
-    "refund",
-    "declined",
-    "large_alone",
-    "moderately_large",
-    "long_before",
+Industry = Literal["bank", "resort", "car_dealer", "software", "retailer"]
+
+
+# Roles about savings that are large from the start, see `agents.demo.plants.savings`.
+SAVERS = frozenset(
+    (
+        *("to_checking", "wired_out", "to_cash", "to_unknown", "to_cd", "to_fund", "loan_paid_off"),
+        *("split", "came_back", "no_consent", "partly"),
+    )
 )
-DROP_ROLES = (
-    "to_checking",
-    "wired_out",
-    "to_cash",
-    "to_unknown",
-    "to_cd",
-    "to_fund",
-    "loan_paid_off",
-    "split",
-    "came_back",
-    "yearly_tax",
-    "drawn_down",
-    "small_average",
-    "no_consent",
-    "partly",
-)
-PLAIN_COUNT = 10
-# Dealt out in turn, so that the number of each kind of plant follows from the number of customers alone.
-ROLES: tuple[str, ...] = (*CARD_ROLES, *DROP_ROLES, *("plain",) * PLAIN_COUNT)
 
 
 class Merchant(NamedTuple):
@@ -75,7 +51,7 @@ class Persona(Struct, frozen=True, kw_only=True):
     """One customer; amounts in minor units a month where not said otherwise.
 
     Attributes:
-        role: the planted situation, one of `ROLES`.
+        role: the name of the planted situation.
         merchants: the regular ones, the first for trifles, the last for the big shopping of the month.
         usual_minor: middle of a card purchase.
         savings: None for who has no savings account.
@@ -83,6 +59,7 @@ class Persona(Struct, frozen=True, kw_only=True):
 
     customer: str
     role: str
+    industry: Industry
     time_zone: str
     language: str
     channels: tuple[Channel, ...]
@@ -101,22 +78,24 @@ class Persona(Struct, frozen=True, kw_only=True):
         return f"{self.customer}-{kind}"
 
 
-def persona(number: int, random: Random) -> Persona:
-    """The customer of that number, from 0, as `random` draws it."""
-    role = ROLES[number % len(ROLES)]
+def persona(number: int, role: str, industry: Industry, random: Random) -> Persona:
+    """The customer of that number, from 0, as `random` draws it; only a bank's has accounts and cards."""
     customer = f"c{number:06d}"
     home = random.randrange(len(TIME_ZONES))
-    savings = _savings(role, random)
+    is_banked = industry == "bank"
+    savings = _savings(role, random) if is_banked else None
+    cards = tuple(token(random) for _ in range(random.choice((1, 1, 2))))
     return Persona(
         customer=customer,
         role=role,
+        industry=industry,
         time_zone=TIME_ZONES[home],
         language=LANGUAGES[home],
         channels=REACHABLE,
         consents=_consents(role, random),
         value_minor=random.randrange(5_000, 200_000),
-        accounts={f"{customer}-{kind}": kind for kind in _account_kinds(role, savings)},
-        cards=tuple(token(random) for _ in range(random.choice((1, 1, 2)))),
+        accounts={f"{customer}-{kind}": kind for kind in _account_kinds(role, savings)} if is_banked else {},
+        cards=cards if is_banked else (),
         merchants=tuple(merchant(REGULAR_MERCHANTS, random, home) for _ in range(random.randrange(8, 15))),
         usual_minor=random.randrange(30_000, 60_000) if role == "large_usual" else random.randrange(1_500, 6_000),
         salary_minor=random.randrange(220_000, 600_000),
@@ -159,7 +138,7 @@ def _savings(role: str, random: Random) -> Savings | None:
         return Savings(random.randrange(2_800_000, 4_500_000), 0)
     if role == "small_average":
         return Savings(random.randrange(200_000, 650_000), random.randrange(5_000, 10_000))
-    if role in DROP_ROLES:
+    if role in SAVERS:
         return Savings(random.randrange(1_500_000, 6_000_000), random.randrange(10_000, 40_000))
     if random.randrange(10) < 6:  # noqa: PLR2004 - six in ten of the others save
         return Savings(random.randrange(50_000, 4_000_000), random.randrange(5_000, 40_000))

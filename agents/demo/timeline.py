@@ -1,12 +1,15 @@
-"""When the generated data plays: fourteen calendar months from a fixed day, the same for every seed."""
+"""When the generated data plays: thirty calendar months from a fixed day, the same for every seed.
+
+Long enough for a yearly habit that is missed in its third year, and for a leap day.
+"""
 
 from datetime import UTC, datetime
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
-MONTHS = 14
-FIRST_YEAR = 2025
+MONTHS = 30
+FIRST_YEAR = 2024
 MONTH_STARTS_MS: tuple[int, ...] = tuple(
     int(datetime(FIRST_YEAR + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()) * 1000
     for month in range(MONTHS + 1)

@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from streams.actions import Decision
 from streams.topics import DAY_MS
+from streams.trigger import load
 
 TOLERANCE_MS = 4 * DAY_MS  # a drop is decided once its legs are known, up to some days after the money left
-LABELLED_TRIGGERS = ("balance_drop", "card_testing", "fraud_verdict")
 ALL_ACTIONS = "all"
 Kind = Literal["plant", "near_miss"]
 
@@ -18,8 +18,8 @@ class Case(Struct, frozen=True, kw_only=True):
     """One planted situation.
 
     Attributes:
-        action: what must be sent; for a near miss: what a careless rule would send.
-        kind: a plant must be answered by one sent decision, a near miss by none.
+        action: what must be proposed; for a near miss: what a careless rule would propose.
+        kind: a plant must be answered by one proposal, a near miss by none.
         at_ms: event time of what completes the situation.
         events: ids of the events that make it up, those of one account or card in the order of their time.
         note: what is special about it, the same words for the same kind of case.
@@ -35,20 +35,19 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 class Truth(Struct, frozen=True, kw_only=True):
-    """The labels of one generated set; a trigger outside `triggers` has none and isn't scored."""
+    """The labels of one generated set."""
 
     seed: int
     customers: int
     cases: tuple[Case, ...]
-    triggers: tuple[str, ...] = LABELLED_TRIGGERS
 
 
 class Row(Struct, frozen=True, kw_only=True):
     """Agreement for one trigger and action, or for all actions of a trigger (`action` is then "all").
 
     Attributes:
-        repeated: further sent decisions about a case that was found already.
-        precision: share of the sent decisions that meet a plant, None where nothing was sent.
+        repeated: further proposals about a case that was found already.
+        precision: share of the proposals that meet a plant, None where nothing was proposed.
         recall: share of the plants that were found, None where nothing was planted.
     """
 
@@ -72,22 +71,28 @@ class Score(Struct, frozen=True):
 
 
 def score(truth: Truth, decisions: Iterable[Decision]) -> Score:
-    """Compare the sent decisions with the plants; one that was held and then sent counts once, by its candidate."""
+    """Compare what the triggers proposed with the plants, whatever the arbiter made of it; a candidate counts once."""
     plants = [case for case in truth.cases if case.kind == "plant"]
-    sent = {one.candidate: one for one in decisions if one.outcome == "sent" and one.trigger in truth.triggers}
+    proposed = {one.candidate: one for one in decisions if is_proposal(one)}
     index: dict[tuple[str, str, str], list[int]] = {}
     for position, case in enumerate(plants):
         index.setdefault((case.trigger, case.action, case.customer), []).append(position)
     found: set[int] = set()
     matched: list[Decision] = []
     false_alarms: list[Decision] = []
-    for one in sent.values():
+    for one in proposed.values():
         near = index.get((one.trigger, one.action, one.customer), [])
         hits = [position for position in near if _meets(one, plants[position])]
         found.update(hits[:1])
         (matched if hits else false_alarms).append(one)
     missed = tuple(case for position, case in enumerate(plants) if position not in found)
     return Score(_rows(plants, missed, matched, false_alarms), missed, tuple(false_alarms))
+
+
+def is_proposal(decision: Decision) -> bool:
+    """Whether the trigger wanted this done: it broke down neither itself nor for a reason of its own."""
+    one = load().get(decision.trigger)
+    return one is not None and decision.outcome != "failed" and decision.reason not in one.quiet
 
 
 def near_miss_of(truth: Truth, decision: Decision) -> Case | None:

@@ -1,11 +1,13 @@
 """Planted situations: what happens to a customer beyond everyday life, with the label that goes with it."""
 
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from msgspec import Struct, field
 
 from agents.demo.ledger import Booking, Method
-from agents.demo.personas import Persona
+from agents.demo.personas import Industry, Persona
 from agents.demo.truth import Case, Kind
 from streams.events import AccountType, Event
 
@@ -17,6 +19,9 @@ class Plan(Struct):
         deliveries: (arrival in ms, event), any order.
         bookings: movements on own accounts, any order.
         trifles_paused_ms: from and until when no everyday trifle is bought, so that it can't pass for a probe.
+        cards_unused_ms: from and until when no card is used.
+        away_ms: from and until when the customer neither opens nor visits anything.
+        touches_weekly: how often a week the customer opens or visits something; 1 is a customer one hardly sees.
         card_replaced: (from when, token) of the card that takes the place of the first one.
     """
 
@@ -26,6 +31,9 @@ class Plan(Struct):
     bookings: list[Booking] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
     trifles_paused_ms: tuple[int, int] = (0, 0)
+    cards_unused_ms: tuple[int, int] = (0, 0)
+    away_ms: list[tuple[int, int]] = field(default_factory=list)
+    touches_weekly: int = 1
     card_replaced: tuple[int, str] | None = None
     serial: int = 0
 
@@ -38,6 +46,10 @@ class Plan(Struct):
         """Plant an event and return its id."""
         self.deliveries.append((event.at_ms + late_ms, event))
         return event.id
+
+    def happen(self, kind: type[Event], at_ms: int, **fields: Any) -> str:
+        """Plant an event of a kind and return its id."""
+        return self.deliver(kind(id=self.identifier(), customer=self.persona.customer, at_ms=at_ms, **fields))
 
     def book(self, account_type: AccountType, amount_minor: int, method: Method, at_ms: int, **other_side: str) -> str:
         """Plant a movement and return its id."""
@@ -72,3 +84,11 @@ class Plan(Struct):
             note=note,
         )
         self.cases.append(case)
+
+
+class Role(Struct, frozen=True):
+    """One situation: `plant` makes it happen to a customer, and labels it."""
+
+    name: str
+    industry: Industry
+    plant: Callable[[Plan], None]

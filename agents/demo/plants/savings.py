@@ -1,7 +1,7 @@
 """Planted drops of a savings balance, by where the money goes, and what only looks like one."""
 
 from agents.demo.personas import Savings
-from agents.demo.plants import Plan
+from agents.demo.plan import Plan, Role
 from agents.demo.timeline import DAY_MS, DROP_PLANT_DAYS, HOUR_MS, day_ms
 from streams.events import AccountType
 
@@ -27,8 +27,11 @@ TAX_SHARE_PERCENT = 80
 DRAWN_DOWN_TIMES = 12
 
 
-def plant_drop(plan: Plan, savings: Savings) -> None:
+def plant(plan: Plan) -> None:
     """Plant what the customer's role asks for."""
+    savings = plan.persona.savings
+    if savings is None:
+        raise ValueError(f"{plan.persona.role} is a role of somebody who saves")
     at_ms = day_ms(plan.random.randrange(*DROP_PLANT_DAYS)) + plan.random.randrange(8 * HOUR_MS, 18 * HOUR_MS)
     amount_minor = balance_minor(savings, at_ms) * plan.random.randrange(78, 92) // 100
     role = plan.persona.role
@@ -42,7 +45,9 @@ def plant_drop(plan: Plan, savings: Savings) -> None:
         _yearly_tax(plan, savings)
     elif role == "drawn_down":
         _drawn_down(plan, savings)
-    elif role in ("small_average", "no_consent", "partly"):
+    elif role == "no_consent":  # the trigger speaks, the arbiter doesn't let it out
+        plan.expect(TRIGGER, "adviser_call", at_ms, [_out(plan, "wired_out", at_ms, amount_minor)])
+    elif role in ("small_average", "partly"):
         plan.forbid(TRIGGER, "adviser_call", at_ms, [_out(plan, "wired_out", at_ms, amount_minor)])
     elif role == "loan_paid_off":
         events = _to_own(plan, "loan", at_ms, amount_minor)
@@ -136,3 +141,12 @@ def _drawn_down(plan: Plan, savings: Savings) -> None:
     times_ms = [first_ms + 14 * DAY_MS * time for time in range(DRAWN_DOWN_TIMES)]
     events = [_out(plan, "wired_out", at_ms, savings.start_minor // 20) for at_ms in times_ms]
     plan.forbid(TRIGGER, "adviser_call", times_ms[-1], events)
+
+
+ROLES = tuple(
+    Role(name, "bank", plant)
+    for name in (
+        *("to_checking", "wired_out", "to_cash", "to_unknown", "to_cd", "to_fund", "loan_paid_off"),
+        *("split", "came_back", "yearly_tax", "drawn_down", "small_average", "no_consent", "partly"),
+    )
+)

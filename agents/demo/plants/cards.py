@@ -7,7 +7,7 @@ probe  probe            LARGE        verdict
 from typing import Literal
 
 from agents.demo.personas import CURRENCY, PLANTED_MERCHANTS, Merchant, merchant, token
-from agents.demo.plants import Plan
+from agents.demo.plan import Plan, Role
 from agents.demo.timeline import CARD_PLANT_DAYS, DAY_MS, HOUR_MS, MINUTE_MS, day_ms
 from streams.events import CardTransaction, Profile, Verdict
 
@@ -22,7 +22,7 @@ ANSWER_OF_ROLE: dict[str, Answer] = {
 LARGE_MINOR_MIN = 30_000
 
 
-def plant_card(plan: Plan) -> None:
+def plant(plan: Plan) -> None:
     """Plant what the customer's role asks for."""
     if plan.persona.role.startswith("test_"):
         _test(plan)
@@ -150,3 +150,13 @@ def profile(plan: Plan, identifier: str, at_ms: int, cards: tuple[str, ...]) -> 
         accounts=who.accounts,
         cards=cards,
     )
+
+
+ROLES = tuple(
+    Role(name, "bank", plant)
+    for name in (
+        *("test_fraud", "test_genuine", "test_not_reached", "test_unanswered", "test_late_probe"),
+        *("small_alone", "large_usual", "known_merchant", "refund", "declined"),
+        *("large_alone", "moderately_large", "long_before"),
+    )
+)
