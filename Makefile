@@ -8,7 +8,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench faults faults-long faults-selftest docs lock clean
+.PHONY: help demo test lint bench faults faults-long faults-selftest quality docs lock clean
 
 help:  ## say what there is (also without a target)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ faults-long: $(INSTALLED)  ## the same for most of an hour, on millions of event
 
 faults-selftest: $(INSTALLED)  ## plant bugs: the faults must find each of them
 	$(BIN)/python -m faults --selftest
+
+quality: $(INSTALLED)  ## precision and recall of every trigger on planted situations, several seeds
+	$(BIN)/python -m agents.demo.quality
 
 docs: $(INSTALLED)  ## write the pages that come from the code
 	$(BIN)/bellwether docs triggers

@@ -23,7 +23,7 @@ from agents.demo.truth import ALL_ACTIONS, Case, Truth
 from streams import config, topics
 from streams.actions import Decision
 from streams.config import Config
-from streams.events import CardTransaction, Event
+from streams.events import AnyEvent, CardTransaction
 from streams.journal import ConfigVersion, EventEntry, Source, Tick
 from streams.partition import JournalRecord, Partition
 from streams.trigger import load
@@ -33,7 +33,9 @@ ORDERS: tuple[Order, ...] = ("arrival", "event time")
 RECALL_MIN = PRECISION_MIN = 0.95
 FALSE_CHECKS_PER_10_000_MAX = 1.0
 TOLD_MAX = 10
-_DECODERS = {source.name: msgspec.json.Decoder(source.carries) for source in topics.SOURCES}
+_DECODERS: dict[str, msgspec.json.Decoder[AnyEvent]] = {
+    source.name: msgspec.json.Decoder(source.carries) for source in topics.SOURCES
+}
 
 app = App(name="quality", help="Precision and recall of every trigger on planted situations.", help_format="plaintext")
 
@@ -55,10 +57,15 @@ class Row(Struct, frozen=True):
 class Outcome(Struct):
     """What one data set came to."""
 
-    score: truth.Score
     labels: Truth
-    card_transactions: int
-    events: int
+    decisions: list[Decision] = []
+    card_transactions: int = 0
+    events: int = 0
+
+    @property
+    def score(self) -> truth.Score:
+        """How far the decisions agree with the labels."""
+        return truth.score(self.labels, self.decisions)
 
 
 @app.default
@@ -84,18 +91,16 @@ def quality(
 
 
 def measure(generated: Generated, rules: Config, order: Order) -> Outcome:
-    """Decide one data set and score it."""
-    card_transactions = events = 0
-    decisions: list[Decision] = []
-    partition = Partition({})
+    """Decide one data set."""
+    outcome, partition = Outcome(generated.truth), Partition({})
     for record in journal(generated.records, rules, order):
         if isinstance(record.entry, EventEntry):
-            events += 1
-            card_transactions += isinstance(record.entry.event, CardTransaction)
+            outcome.events += 1
+            outcome.card_transactions += isinstance(record.entry.event, CardTransaction)
         batch = partition.compute([record])
         partition.adopt(batch)
-        decisions += batch.decisions
-    return Outcome(truth.score(generated.truth, decisions), generated.truth, card_transactions, events)
+        outcome.decisions += batch.decisions
+    return outcome
 
 
 def journal(records: Iterable[SourceRecord], rules: Config, order: Order) -> Iterator[JournalRecord]:
@@ -111,25 +116,21 @@ def journal(records: Iterable[SourceRecord], rules: Config, order: Order) -> Ite
         yield JournalRecord(offset, EventEntry(event, Source(topic, 0, offset)))
 
 
-def _by_arrival(records: Iterable[SourceRecord]) -> Iterator[tuple[int, str, Event]]:
+def _by_arrival(records: Iterable[SourceRecord]) -> Iterator[tuple[int, str, AnyEvent]]:
     for record in records:
         yield record.timestamp, record.topic, _DECODERS[record.topic].decode(bytes(record.value))
 
 
-def _by_event_time(records: Iterable[SourceRecord]) -> Iterator[tuple[int, str, Event]]:
+def _by_event_time(records: Iterable[SourceRecord]) -> Iterator[tuple[int, str, AnyEvent]]:
     once = {event.id: (event.at_ms, topic, event) for _, topic, event in _by_arrival(records)}
     yield from sorted(once.values(), key=lambda one: (one[0], one[2].id))
 
 
 def rows_of(outcomes: list[Outcome], order: Order) -> Iterator[Row]:
     """Each trigger's figures over all data sets; a trigger for which nothing is planted is no good: nobody knows."""
+    scored = [row for outcome in outcomes for row in outcome.score.rows if row.action == ALL_ACTIONS]
     for name in load():
-        own = [
-            row
-            for outcome in outcomes
-            for row in outcome.score.rows
-            if (row.trigger, row.action) == (name, ALL_ACTIONS)
-        ]
+        own = [row for row in scored if row.trigger == name]
         planted, found = sum(row.planted for row in own), sum(row.found for row in own)
         false_alarms, repeated = sum(row.false_alarms for row in own), sum(row.repeated for row in own)
         recall = found / planted if planted else 0.0
@@ -157,10 +158,8 @@ def _show(rows: list[Row], outcomes: list[Outcome], per_10_000: float) -> None:
             for row in rows
         ],
     )
-    said = (
-        f"{per_10_000} false fraud checks per 10,000 card transactions; {sum(one.events for one in outcomes):,} events"
-    )
-    sys.stdout.write(f"\n{said} in {len(outcomes)} data sets\n")
+    sys.stdout.write(f"\n{per_10_000} false fraud checks per 10,000 card transactions\n")
+    sys.stdout.write(f"{sum(one.events for one in outcomes):,} events in {len(outcomes)} data sets\n")
     missed = [case for outcome in outcomes for case in outcome.score.missed]
     alarms = [(outcome.labels, one) for outcome in outcomes for one in outcome.score.false_alarms]
     for case in missed[:TOLD_MAX]:
