@@ -47,9 +47,9 @@ class Plan(Struct):
         self.deliveries.append((event.at_ms + late_ms, event))
         return event.id
 
-    def happen(self, kind: type[Event], at_ms: int, **fields: Any) -> str:
+    def happen(self, what: type[Event], at_ms: int, /, **fields: Any) -> str:
         """Plant an event of a kind and return its id."""
-        return self.deliver(kind(id=self.identifier(), customer=self.persona.customer, at_ms=at_ms, **fields))
+        return self.deliver(what(id=self.identifier(), customer=self.persona.customer, at_ms=at_ms, **fields))
 
     def book(self, account_type: AccountType, amount_minor: int, method: Method, at_ms: int, **other_side: str) -> str:
         """Plant a movement and return its id."""
