@@ -76,7 +76,7 @@ class Complaint(Struct, array_like=True):
 
 
 class Term(Struct, array_like=True):
-    """A contract as the latest word on it says; times None where unknown."""
+    """A contract as the latest word on it says; None, or an empty status, where nothing was said."""
 
     product: str
     status: str
@@ -85,7 +85,7 @@ class Term(Struct, array_like=True):
     ends_at_ms: int | None = None
     price_minor: int | None = None
     currency: str | None = None
-    is_auto_renewed: bool = False
+    is_auto_renewed: bool | None = None
     event: str = ""
     position: int = -1
 

@@ -111,33 +111,39 @@ def _remember_interaction(known: Facts, met: events.Interaction, policy: Policy)
 
 
 def _remember_contract(known: Facts, contract: events.Contract, policy: Policy) -> None:
-    before = known.terms.get(contract.contract)
-    if before is None or before.at_ms <= contract.at_ms:
-        known.terms.pop(contract.contract, None)
-        known.terms[contract.contract] = _term(contract, before)
-        while len(known.terms) > policy.terms_kept_max:
-            del known.terms[next(iter(known.terms))]
+    said, before = _term(contract), known.terms.pop(contract.contract, None)
+    known.terms[contract.contract] = said if before is None else _merged(before, said)
+    while len(known.terms) > policy.terms_kept_max:
+        del known.terms[next(iter(known.terms))]
     if contract.status in ("signed", "renewed") and contract.price_minor:
         _earn(known, contract, contract.price_minor, policy)
 
 
-def _term(contract: events.Contract, before: Term | None) -> Term:
-    """What an event leaves out stays as it was."""
-    old = before or Term(contract.product, contract.status, contract.at_ms)
+def _term(contract: events.Contract) -> Term:
+    """What one event says of a contract."""
     switched = {"auto_renewal_on": True, "auto_renewal_off": False}
-    is_switch = contract.status in switched
     return Term(
         product=contract.product,
-        status=old.status if is_switch else contract.status,
+        status="" if contract.status in switched else contract.status,
         at_ms=contract.at_ms,
-        starts_at_ms=old.starts_at_ms if contract.starts_at_ms is None else contract.starts_at_ms,
-        ends_at_ms=old.ends_at_ms if contract.ends_at_ms is None else contract.ends_at_ms,
-        price_minor=old.price_minor if contract.price_minor is None else contract.price_minor,
-        currency=contract.currency or old.currency,
-        is_auto_renewed=switched.get(contract.status, old.is_auto_renewed),
+        starts_at_ms=contract.starts_at_ms,
+        ends_at_ms=contract.ends_at_ms,
+        price_minor=contract.price_minor,
+        currency=contract.currency,
+        is_auto_renewed=switched.get(contract.status),
         event=contract.id,
         position=contract.position,
     )
+
+
+def _merged(one: Term, other: Term) -> Term:
+    """The later word counts; what it leaves out stays as the earlier one said, whichever arrived first."""
+    first, last = sorted((one, other), key=lambda term: (term.at_ms, term.event))
+    return Term(*(_said(getattr(last, name), getattr(first, name)) for name in Term.__struct_fields__))
+
+
+def _said(last: Any, first: Any) -> Any:
+    return first if last is None or last == "" else last
 
 
 def _remember_statement(known: Facts, statement: events.CardStatement, _: Policy) -> None:

@@ -75,8 +75,9 @@ def test_a_term_is_what_the_latest_word_on_it_says() -> None:
     assert known_of(signed, automatic).terms["k1"].status == "signed"
     assert known_of(signed, automatic).terms["k1"].ends_at_ms == NOW_MS + 365 * DAY_MS
     assert not known_of(signed, automatic, contract(6, "auto_renewal_off")).terms["k1"].is_auto_renewed
-    later = contract(9, "cancelled")
-    assert known_of(signed, later).terms == known_of(later, signed, later).terms | known_of(signed, later).terms
+    cancelled = contract(9, "cancelled")
+    assert known_of(signed, automatic, cancelled).terms == known_of(cancelled, automatic, signed).terms
+    assert known_of(cancelled, signed).terms["k1"].status == "cancelled"
     assert set(known_of(signed).running_terms(NOW_MS + DAY_MS)) == {"k1"}
     assert known_of(signed).running_terms(NOW_MS + 366 * DAY_MS) == {}
 
