@@ -3,6 +3,7 @@
 Lists are bounded by the policy, newest kept. Fields are only ever appended: stored states are read by position.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Literal
 
@@ -75,6 +76,12 @@ class Complaint(Struct, array_like=True):
         return not self.subject or not other or self.subject == other
 
 
+def first_resolution(complaint: Complaint, resolutions: Iterable[Complaint]) -> Complaint | None:
+    """The first of these resolutions that came after a complaint and may be of it."""
+    later = (one for one in resolutions if one.at_ms >= complaint.at_ms and one.is_about(complaint.subject))
+    return min(later, key=lambda one: one.at_ms, default=None)
+
+
 class Term(Struct, array_like=True):
     """A contract as the latest word on it says; None, or an empty status, where nothing was said."""
 
@@ -114,6 +121,8 @@ class Facts(Struct, array_like=True):
         statements: (end of the period in ms, whether it was paid in full).
         margins: margin in minor units by month, counted from the epoch in twelfths of a year.
         touches: how often the customer opened or visited, by week counted from the epoch.
+        uses: latest use, of a card by its token, an account by its id, a product by its name; and of `card`, `savings`
+            and other kinds of account, whichever it was.
     """
 
     profile_at_ms: int = -1
@@ -137,6 +146,7 @@ class Facts(Struct, array_like=True):
     card_used_at_ms: int = -1
     margins: dict[int, int] = field(default_factory=dict)
     touches: dict[int, int] = field(default_factory=dict)
+    uses: dict[str, int] = field(default_factory=dict)
 
     def zone(self, policy: Policy) -> str:
         """The customer's time zone, else the policy's."""
@@ -149,8 +159,7 @@ class Facts(Struct, array_like=True):
 
     def resolution_of(self, complaint: Complaint) -> Complaint | None:
         """The first resolution after a complaint that may be of it."""
-        later = (one for one in self.resolutions if one.at_ms >= complaint.at_ms and one.is_about(complaint.subject))
-        return min(later, key=lambda one: one.at_ms, default=None)
+        return first_resolution(complaint, self.resolutions)
 
     def open_complaint(self, now_ms: int, open_max: timedelta) -> Complaint | None:
         """The latest complaint that wasn't resolved; after `open_max` it no longer counts as open."""

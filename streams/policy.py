@@ -136,6 +136,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fraud_checks_kept_max: Annotated[Kept, Meta(description="fraud checks remembered for a customer")] = 8
     complaints_kept_max: Annotated[Kept, Meta(description="complaints, and resolutions, remembered")] = 4
     terms_kept_max: Annotated[Kept, Meta(description="contracts remembered for a customer")] = 8
+    uses_kept_max: Annotated[Kept, Meta(description="cards, accounts and products whose latest use is remembered")] = 16
     event_ids_kept_max: Annotated[
         int, Meta(ge=0, le=1024, description="latest events of a customer that a repeat is recognised among")
     ] = 16

@@ -147,7 +147,10 @@ def _said(last: Any, first: Any) -> Any:
 
 
 def _remember_statement(known: Facts, statement: events.CardStatement, _: Policy) -> None:
+    if statement.closing_balance_minor <= 0:
+        return  # nothing was owed: it says nothing about how the customer pays, least of all after the last use
     is_full = statement.paid_minor >= statement.closing_balance_minor
+    is_full = is_full and dict(known.statements).get(statement.period_to_ms, True)  # of several cards, every one
     several = [one for one in known.statements if one[0] != statement.period_to_ms]
     known.statements = sorted([*several, (statement.period_to_ms, is_full)])[-facts.STATEMENTS_KEPT :]
 
@@ -155,7 +158,18 @@ def _remember_statement(known: Facts, statement: events.CardStatement, _: Policy
 def _remember_card(known: Facts, used: events.CardTransaction, policy: Policy) -> None:
     if used.approved and used.kind == "purchase":
         known.card_used_at_ms = max(known.card_used_at_ms, used.at_ms)
+        _use(known, (used.card, "card"), used.at_ms, policy)
         _earn(known, used, used.amount_minor, policy)
+
+
+def _remember_movement(known: Facts, moved: events.AccountMovement, policy: Policy) -> None:
+    if moved.method not in ("fee", "interest"):  # those are the bank's doing
+        _use(known, (moved.account, moved.account_type), moved.at_ms, policy)
+
+
+def _remember_usage(known: Facts, used: events.Usage, policy: Policy) -> None:
+    if used.quantity:
+        _use(known, (used.product,), used.at_ms, policy)
 
 
 def _remember_purchase(known: Facts, purchase: events.Purchase, policy: Policy) -> None:
@@ -187,6 +201,14 @@ def _count(counts: dict[int, int], period: int, more: int, kept: int) -> None:
         del counts[one]
 
 
+def _use(known: Facts, names: tuple[str, ...], at_ms: int, policy: Policy) -> None:
+    """Something was used; what was used longest ago is forgotten first."""
+    for name in names:
+        known.uses[name] = max(at_ms, known.uses.get(name, -1))
+    while len(known.uses) > policy.uses_kept_max:
+        del known.uses[min(known.uses, key=lambda one: (known.uses[one], one))]
+
+
 def _pause(known: Facts, until_ms: int) -> None:
     known.offers_paused_until_ms = max(known.offers_paused_until_ms, until_ms)
 
@@ -199,5 +221,7 @@ _BY_TYPE: dict[type[events.Event], Callable[[Facts, Any, Policy], None]] = {
     events.CardStatement: _remember_statement,
     events.CardTransaction: _remember_card,
     events.Purchase: _remember_purchase,
+    events.AccountMovement: _remember_movement,
+    events.Usage: _remember_usage,
     events.Response: _remember_response,
 }

@@ -42,6 +42,7 @@ class Bounds:
             "statements": STATEMENTS_KEPT,
             "margins": MONTHS_KEPT,
             "touches": WEEKS_KEPT,
+            "uses": policy.uses_kept_max,
             "event_ids": policy.event_ids_kept_max,
         }
         for name, settings in rules.triggers.items():
@@ -113,7 +114,7 @@ def _lengths(blob: bytes) -> Iterator[tuple[str, int]]:
     yield DECISIONS, len(customer.decisions)
     yield "held", len(customer.held)
     facts = customer.facts
-    for name in ("contacts", "fraud_checks", "complaints", "terms", "statements", "margins", "touches"):
+    for name in ("contacts", "fraud_checks", "complaints", "terms", "statements", "margins", "touches", "uses"):
         yield name, len(getattr(facts, name))
     yield "complaints", len(facts.resolutions)
     yield "event_ids", len(customer.seen) // state.FINGERPRINT_BYTES

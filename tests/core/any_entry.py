@@ -15,6 +15,8 @@ from streams.trigger import ActionSent
 STEP_MS = 7_200_000
 START_MS = 1_767_571_200_000
 LATE_MS_MAX = 10_800_000
+PAUSE_AFTER, PAUSE_MS = 1000, 250 * 86_400_000  # now and then nothing happens for months
+PRODUCTS = ("card", "savings", "course", "membership")  # what triggers know by name
 FEW_UNTIL = 2000  # one card and account at first, so that its state fills up; then many, to crowd it out
 NAMES = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(12)]  # as long as most identifiers are
 
@@ -22,7 +24,7 @@ NAMES = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(12)]  #
 def any_entry(kinds: tuple[type, ...], chance: Random, number: int) -> Any:
     """The `number`th entry of one of these kinds; time goes on with the number, some are late."""
     kind = chance.choice(kinds)
-    at_ms = START_MS + number * STEP_MS
+    at_ms = _now_ms(number)
     if kind is Tick:
         return Tick(at_ms)
     if kind is ActionSent:
@@ -35,14 +37,16 @@ def any_event(kind: type[Event], chance: Random, number: int, customer: str) -> 
     shape = inspect.type_info(kind)
     assert isinstance(shape, inspect.StructType)
     few = NAMES[:1] if number < FEW_UNTIL else NAMES
-    fields = {
-        field.encode_name: _any_value(field.type, chance, few if field.name in ("card", "account") else NAMES)
-        for field in shape.fields
-    }
-    at_ms = START_MS + number * STEP_MS - chance.choice((0, 0, 0, LATE_MS_MAX))
+    names = {"card": few, "account": few, "product": [*NAMES, *PRODUCTS], "category": [*NAMES, *PRODUCTS]}
+    fields = {field.encode_name: _any_value(field.type, chance, names.get(field.name, NAMES)) for field in shape.fields}
+    at_ms = _now_ms(number) - chance.choice((0, 0, 0, LATE_MS_MAX))
     own = {"id": _identity(number), "customer": customer, "at_ms": at_ms, "position": number, "type": shape.tag}
     event: AnyEvent = msgspec.convert(fields | own, AnyEvent)
     return event
+
+
+def _now_ms(number: int) -> int:
+    return START_MS + number * STEP_MS + number // PAUSE_AFTER * PAUSE_MS
 
 
 def _any_sent(chance: Random, number: int, at_ms: int) -> ActionSent:

@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from streams import remember
-from streams.events import CardStatement, CardTransaction, Contract, Event, Interaction, Purchase, Response
+from streams.events import (
+    AccountMovement,
+    CardStatement,
+    CardTransaction,
+    Contract,
+    Event,
+    Interaction,
+    Purchase,
+    Response,
+    Usage,
+)
 from streams.facts import WEEK_MS, Contact, Facts, Term
 from streams.policy import Policy
 
@@ -104,9 +114,9 @@ def test_the_least_heard_of_contracts_make_room() -> None:
     assert list(known_of(*several).terms) == [f"k{day}" for day in range(3, POLICY.terms_kept_max + 3)]
 
 
-def statement(month: int, *, is_full: bool) -> Event:
-    paid_minor = 1000 if is_full else 100
-    fields = {"card": "c", "closing_balance_minor": 1000, "paid_minor": paid_minor, "currency": "EUR"}
+def statement(month: int, *, is_full: bool, closing_minor: int = 1000) -> Event:
+    paid_minor = closing_minor if is_full else closing_minor // 10
+    fields = {"card": "c", "closing_balance_minor": closing_minor, "paid_minor": paid_minor, "currency": "EUR"}
     period_ms = NOW_MS + month * 30 * DAY_MS
     return event(CardStatement, month, **fields, period_from_ms=period_ms - 30 * DAY_MS, period_to_ms=period_ms)
 
@@ -124,6 +134,35 @@ def test_who_pays_in_full_is_a_transactor_who_does_not_a_revolver_who_does_nothi
     assert once.payer(NOW_MS + 180 * DAY_MS) == "transactor"
     assert once.payer(NOW_MS + 182 * DAY_MS) == "inactive"
     assert once.payer_before() == "transactor"
+
+
+def test_a_statement_with_nothing_owed_says_nothing_about_how_the_customer_pays() -> None:
+    revolver = [statement(month, is_full=False) for month in range(3)]
+    unused = [statement(month, is_full=True, closing_minor=0) for month in range(3, 10)]
+    assert known_of(*revolver, *unused).payer_before() == "revolver"
+
+
+def test_a_period_is_paid_in_full_when_every_card_was_whichever_arrives_first() -> None:
+    full = [statement(month, is_full=True) for month in range(2)]
+    other_card = [statement(month, is_full=False) for month in range(2)]
+    assert known_of(*full, *other_card).payer_before() == "revolver"
+    assert known_of(*other_card, *full).payer_before() == "revolver"
+
+
+def test_the_latest_use_of_each_thing_is_known_whatever_the_order() -> None:
+    account = {"account": "a", "account_type": "savings", "amount_minor": 5, "currency": "EUR"}
+    several = [
+        used(3),
+        used(1),
+        event(AccountMovement, 4, **account, balance_after_minor=5, method="deposit"),
+        event(AccountMovement, 5, **account, balance_after_minor=6, method="interest"),
+        event(Usage, 6, product="course"),
+        event(Usage, 7, product="course", quantity=0),
+    ]
+    days = {"c": 3, "card": 3, "a": 4, "savings": 4, "course": 6}
+    assert known_of(*several).uses == {name: NOW_MS + day * DAY_MS for name, day in days.items()}
+    many = [event(Usage, 20 - day, product=f"p{day}") for day in range(20)]
+    assert set(known_of(*many).uses) == {f"p{day}" for day in range(POLICY.uses_kept_max)}
 
 
 def test_the_value_is_the_profiles_else_the_margin_of_the_last_year() -> None:
