@@ -1,0 +1,122 @@
+"""`bellwether report`: what came of the decisions."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from agents import line_files
+from agents.cli.output import (
+    FINE,
+    USAGE,
+    CommandError,
+    Json,
+    message,
+    on_kafka,
+    print_json,
+    print_table,
+    progress,
+    settings,
+)
+
+if TYPE_CHECKING:
+    from agents.report.figures import Figures
+    from agents.report.intervals import Share
+    from agents.report.ledger import Ledger
+
+app = App(
+    name="report",
+    help="""What came of the decisions: verdicts on fraud checks, responses to offers, uplift over the hold-out group,
+reasons for silence.
+
+For example:
+
+    bellwether report
+    bellwether report --json
+    bellwether report --input journal.jsonl
+
+It reads the journal and the decisions of the cluster that BELLWETHER_KAFKA names, or a dump of the journal
+(bellwether journal dump), which it decides again. Shares come with their 95 % interval (Wilson).
+""",
+    help_format="plaintext",
+)
+
+Input = Annotated[Path | None, Parameter(help="A dump of the journal to read instead of Kafka.")]
+
+
+@app.default
+def report(*, input: Input = None, json: Json = False) -> int:  # noqa: A002 - the option's name
+    """Report on a cluster, or on a dump of its journal."""
+    from agents.report.figures import figures  # noqa: PLC0415 - slow to import, and help must be quick
+
+    found = figures(ledger(input))
+    if json:
+        print_json(found)
+    else:
+        _show(found)
+    return FINE
+
+
+def ledger(dump: Path | None) -> "Ledger":
+    """All decisions with what came back on them.
+
+    Raises:
+        CommandError: Kafka is out of reach, or the dump is none.
+    """
+    from agents.report import read  # noqa: PLC0415 - as above
+
+    with progress() as bar:
+        task = bar.add_task("Reading", total=None)
+        if dump is None:
+            kafka = settings().kafka
+            return on_kafka(
+                kafka, read.from_kafka(kafka, lambda done, total: bar.update(task, completed=done, total=total))
+            )
+        try:
+            return read.from_dump(line_files.read(line_files.files_of(dump)))
+        except (OSError, read.DumpError) as error:
+            raise CommandError(f"{error}\nMake one: bellwether journal dump --output journal.jsonl", USAGE) from error
+
+
+def _show(found: "Figures") -> None:
+    _section(
+        "Fraud checks: cardholders who were asked and said that it was fraud",
+        ("trigger", "config version", "asked", "no answer yet", "precision"),
+        ((one.trigger, one.config_version, one.asked, one.unanswered, _told(one.precision)) for one in found.fraud),
+    )
+    _section(
+        "Offers: how often they were taken",
+        ("action", "offer", "segment", "opened", "declined", "accepted"),
+        (
+            (one.action, one.offer or "-", one.segment, one.opened, one.declined, _told(one.accepted))
+            for one in found.acceptance
+        ),
+    )
+    _section(
+        "Uplift: conversions with an offer, against the hold-out group",
+        ("trigger", "treated", "held out", "effect"),
+        ((one.trigger, _told(one.treated), _told(one.held_out), one.statement) for one in found.uplift),
+    )
+    _section(
+        "Not sent, and why",
+        ("trigger", "reason", "count"),
+        ((one.trigger, one.reason, one.count) for one in found.silences),
+    )
+
+
+def _section(title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+    several = list(rows)
+    message(f"\n{title}")
+    if several:
+        print_table(columns, several)
+    else:
+        message("Nothing yet.")
+
+
+def _told(share: "Share") -> str:
+    """As in `41 of 100, 41.0 % (31.9 to 50.8)`."""
+    if share.share is None or share.low is None or share.high is None:
+        return "none yet"
+    percents = [f"{100 * one:.1f}" for one in (share.share, share.low, share.high)]
+    return f"{share.count} of {share.total}, {percents[0]} % ({percents[1]} to {percents[2]})"
