@@ -87,11 +87,11 @@ def _acceptance(offers: Iterable[Offer]) -> Iterator[Acceptance]:
     def key(one: Offer) -> tuple[str, str, str]:
         return one.decision.action, one.decision.offer or "", one.decision.segment or ""
 
-    for names, several in _grouped(offers, key):
+    for (action, offer, segment), several in _grouped(offers, key):
         responses = Counter(one.response for one in several)
         accepted = sum(one.is_accepted for one in several)
         opened = accepted + responses["opened"] + responses["declined"]
-        yield Acceptance(*names, share_of(accepted, len(several)), opened, responses["declined"])
+        yield Acceptance(action, offer, segment, share_of(accepted, len(several)), opened, responses["declined"])
 
 
 def _uplift(offers: Iterable[Offer]) -> Iterator[Uplift]:
