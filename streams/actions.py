@@ -97,6 +97,7 @@ class Decision(Struct, frozen=True, kw_only=True):
         reason: why it was not sent, or the error's kind.
         subject: the card, account or product that it is about.
         measured: values against thresholds.
+        prefilled: what makes the action one step for the customer: terms, prices, ways to cancel.
         causes: the journal entries behind it, oldest first.
         because: the same in words.
         risk: 0 to 1, of all signals that the customer has now; of a fraud check its own.
@@ -121,6 +122,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     subject: dict[str, str] = {}
     because: str = ""
     measured: dict[str, Measure] = {}
+    prefilled: dict[str, str | int] = {}
     causes: tuple[Cause, ...] = ()
     risk: float | None = None
     risk_shares: dict[str, float] = {}

@@ -45,6 +45,7 @@ def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: 
         subject=candidate.subject,
         because=candidate.because,
         measured=candidate.measured,
+        prefilled=candidate.prefilled,
         causes=candidate.causes,
         risk=risk,
         risk_shares=remember.shares(several),

@@ -49,6 +49,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
         because: the reason as a sentence for a person, no customer id in it.
         subject: the card, account or product that it is about, by kind.
         measured: values against thresholds.
+        prefilled: what the action needs to be one step for the customer, as known: terms, prices, ways to cancel.
         risk: 0 to 1, how likely the customer or the money is lost without action.
         expires_at_ms: when acting no longer makes sense.
         quiet: the trigger's own reason for silence, one that it declared; the candidate is then recorded only.
@@ -60,6 +61,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     because: str
     subject: dict[str, str] = {}
     measured: dict[str, Measure] = {}
+    prefilled: dict[str, str | int] = {}
     risk: float | None = None
     priority: Priority = "normal"
     expires_at_ms: int | None = None
