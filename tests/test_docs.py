@@ -119,7 +119,7 @@ def test_the_guides_trigger_works_once_its_files_are_in_place(tmp_path: Path) ->
     run_in(tmp_path, "-c", "from agents.cli import main; main(['docs', 'triggers'])")
     run_in(tmp_path, "-c", "from agents.cli import main; main(['config', 'check', '--config', 'config'])")
     suites = [f"tests/core/test_{name}.py" for name in ("triggers", "trigger_catalogue", "scenarios")]
-    chosen = "negative_feedback or one_name or up_to_date or shipped"
+    chosen = "repeated_calls or one_name or up_to_date or shipped"
     ended = run_in(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *suites)
     passed = re.search(r"(\d+) passed", ended)
     assert passed

@@ -7,7 +7,8 @@ _DECIMALS = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
 MINUTE_MS = 60_000
-_UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", MINUTE_MS))
+HOUR_MS = 60 * MINUTE_MS
+_UNITS = (("day", 24 * HOUR_MS), ("hour", HOUR_MS), ("minute", MINUTE_MS))
 
 
 def money(amount_minor: int, currency: str) -> str:
