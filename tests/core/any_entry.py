@@ -20,6 +20,9 @@ PRODUCTS = ("card", "savings", "course", "membership")  # what triggers know by 
 FEW_UNTIL = 2000  # one card and account at first, so that its state fills up; then many, to crowd it out
 NAMES = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(12)]  # as long as most identifiers are
 
+CATEGORIES = [*[*NAMES, *PRODUCTS] * 8, "air_filter"]  # one that is bought now and then
+WEEK_MS, YEAR_MS = 7 * 86_400_000, 31_557_600_000
+
 
 def any_entry(kinds: tuple[type, ...], chance: Random, number: int) -> Any:
     """The `number`th entry of one of these kinds; time goes on with the number, some are late."""
@@ -37,9 +40,11 @@ def any_event(kind: type[Event], chance: Random, number: int, customer: str) -> 
     shape = inspect.type_info(kind)
     assert isinstance(shape, inspect.StructType)
     few = NAMES[:1] if number < FEW_UNTIL else NAMES
-    names = {"card": few, "account": few, "product": [*NAMES, *PRODUCTS], "category": [*NAMES, *PRODUCTS]}
+    names = {"card": few, "account": few, "product": [*NAMES, *PRODUCTS], "category": CATEGORIES}
     fields = {field.encode_name: _any_value(field.type, chance, names.get(field.name, NAMES)) for field in shape.fields}
     at_ms = _now_ms(number) - chance.choice((0, 0, 0, LATE_MS_MAX))
+    if fields.get("booked_from_ms") is not None:
+        fields["booked_from_ms"] = _any_visit_ms(chance, at_ms)
     own = {"id": _identity(number), "customer": customer, "at_ms": at_ms, "position": number, "type": shape.tag}
     event: AnyEvent = msgspec.convert(fields | own, AnyEvent)
     return event
@@ -47,6 +52,11 @@ def any_event(kind: type[Event], chance: Random, number: int, customer: str) -> 
 
 def _now_ms(number: int) -> int:
     return START_MS + number * STEP_MS + number // PAUSE_AFTER * PAUSE_MS
+
+
+def _any_visit_ms(chance: Random, at_ms: int) -> int:
+    """About the same day of this year or one near it, so that some visits come back every year."""
+    return (at_ms // YEAR_MS + chance.randrange(-2, 2)) * YEAR_MS + chance.randrange(WEEK_MS)
 
 
 def _any_sent(chance: Random, number: int, at_ms: int) -> ActionSent:

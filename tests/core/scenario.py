@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,13 @@ def of_trigger(name: str) -> list[Case]:
     return cases(FOLDER / load()[name].family / f"{name}.yaml")
 
 
-def after_ms(duration: str) -> int:
-    """The instant so long after the epoch, as in `P2DT3H`."""
-    return EPOCH_MS + milliseconds(msgspec.convert(duration, timedelta))
+def after_ms(when: str | date) -> int:
+    """The instant so long after the epoch, as in `P2DT3H`; or a date or a time of YAML, in UTC."""
+    if isinstance(when, datetime):
+        return int(when.timestamp() * 1000)
+    if isinstance(when, date):
+        return after_ms(datetime.combine(when, time(), UTC))
+    return EPOCH_MS + milliseconds(msgspec.convert(when, timedelta))
 
 
 def rules(case: Case, modes: dict[str, str] | None = None) -> ConfigVersion:
@@ -166,7 +170,7 @@ def digest_of_all() -> str:
 
 
 def _entry(name: str, given: dict[str, Any]) -> Entry:
-    fields = dict(given)
+    fields = {key: after_ms(value) if _is_moment(key, value) else value for key, value in given.items()}
     at_ms = after_ms(fields.pop("after", "PT0S"))
     if fields["type"] == "tick":
         return Tick(at_ms)
@@ -176,10 +180,17 @@ def _entry(name: str, given: dict[str, Any]) -> Entry:
     return EventEntry(event, Source("scenario", 0, 0))
 
 
+def _is_moment(key: str, value: Any) -> bool:
+    """Whether a field of an event says its time as a case says `after`."""
+    return key.endswith("_ms") and isinstance(value, str | date)
+
+
 def _complete(fields: dict[str, Any]) -> dict[str, Any]:
     """What a case need not say."""
     if fields["type"] == "card_transaction":
         return {"currency": "EUR", **fields}
+    if fields["type"] == "purchase":
+        return {"currency": "EUR", "amount_minor": 10_000, "product": fields.get("category"), **fields}
     if fields["type"] == "account_movement":
         return {"currency": "EUR", "account": fields.get("account_type"), **fields}
     return fields

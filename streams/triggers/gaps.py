@@ -1,0 +1,26 @@
+"""What is usual of several numbers, and how far they are from it; one that is far off changes neither much.
+
+Source: median and median absolute deviation (MAD), in whole numbers.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+
+def median(values: Sequence[int]) -> int:
+    """The middle one; of two in the middle their mean, rounded down. ValueError without any."""
+    if not values:
+        raise ValueError("no median of nothing")
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
+
+
+def spread(values: Sequence[int]) -> int:
+    """The median distance from the median, in the unit of the values. ValueError without any."""
+    middle = median(values)
+    return median([abs(value - middle) for value in values])
+
+
+def gaps(times_ms: Sequence[int]) -> list[int]:
+    """The times between each and the next, oldest first; one fewer than there are."""
+    return [later - earlier for earlier, later in pairwise(times_ms)]
