@@ -5,6 +5,7 @@ and is never reused or sought, so a record of a stale position can't exist: ther
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 import aiokafka
@@ -21,6 +22,7 @@ FETCH_BYTES_MAX = 1 << 20
 READ_LIMIT_MS = 200
 ALL_FULL_PAUSE_SECONDS = 0.002
 STALLED_SECONDS = 60.0
+NS_PER_MS = 1_000_000
 COORDINATOR_PAUSE_SECONDS = 0.1
 
 
@@ -31,6 +33,7 @@ class Reader:
         self._consumer = _consumer(bootstrap_servers)
         self._lanes = {TopicPartition(*place): lane for place, lane in lanes.items()}
         self._fetched = dict.fromkeys(self._lanes, 0)
+        self._began_ms = time.time_ns() // NS_PER_MS
 
     async def start(self, positions: Mapping[Place, int | None]) -> None:
         """Begin at these offsets; where there is none, at the oldest record there is."""
@@ -57,6 +60,12 @@ class Reader:
     def _batch(self, partition: TopicPartition, records: list[Fetched]) -> Batch:
         self._fetched[partition] += 1
         return Batch(Place(partition.topic, partition.partition), records, self._fetched[partition] - 1)
+
+    def quiet_seconds(self) -> float:
+        """How long ago a fetch was last answered, of the place where that is longest ago; an empty answer counts."""
+        answered = (self._consumer.last_poll_timestamp(partition) for partition in self._lanes)
+        oldest_ms = min(at_ms or self._began_ms for at_ms in answered)
+        return time.time_ns() // NS_PER_MS / 1000 - oldest_ms / 1000
 
     async def lags(self) -> dict[Place, tuple[int, int]]:
         """Per place, the position reached and the end of the log as far as known: what the watchdog compares."""

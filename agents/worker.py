@@ -63,8 +63,12 @@ def build(known: settings.Settings, ticks: clock.Clock) -> BatchApp:
     metrics = Metrics(dead_letters.REASONS, suppression_reasons())
     metrics.build.show(version("bellwether"))
     views = Views(known.redis, describe, metrics)
-    health = Health(redis_ok=lambda: not views.breaker_open)
     app = _app(known)
+
+    def kafka_quiet_seconds() -> float:
+        return float(app.assignment.quiet_seconds())
+
+    health = Health(redis_ok=lambda: not views.breaker_open, kafka_quiet_seconds=kafka_quiet_seconds)
     app.assignment = Assignment(known.kafka, views, Instruments(metrics, health))
     for name in (*SOURCE_TOPICS, topics.JOURNAL.name):
         _add_agent(app, name)
