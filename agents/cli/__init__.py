@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "config": "Check the rules, and put a version of them into the journal.",
     "demo": "See it work: customers, events and decisions on this machine.",
     "docs": "Write the pages and schemas that come from the code.",
+    "forget": "Erase a customer.",
     "generate": "Make labelled source records from a seed.",
     "journal": "Write the journal to a file.",
     "replay": "Decide again from a file, without Kafka.",
