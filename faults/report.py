@@ -28,22 +28,23 @@ ROWS = {
     "F-11": "answer of a transaction lost",
     "F-12": "workers join and leave",
     "F-13": "SIGTERM under load",
+    "F-14": "disk full",
+    "F-15": "few files, little memory",
     "F-16": "unreadable records",
     "F-17": "trigger raises",
-    "F-18": "oversize records in",
+    "F-18": "oversize in, refused out",
     "F-20": "group without offsets",
     "F-22": "late and repeated events",
     "F-24": "half of all events on one customer",
+    "F-25": "backlog",
 }
 BY_LOAD = ("F-16", "F-17", "F-18", "F-20", "F-22", "F-24")  # in every group's load, checked at its end
 WAITING = {
     "F-07": "three brokers",
-    "F-14": "full disk: wants a small file system of its own",
-    "F-15": "limits of memory and files",
     "F-19": "damaged changelog: the state's own check",
     "F-21": "clock skew: wants libfaketime",
     "F-23, F-30": "two versions of an event, of the worker: there is only one yet",
-    "F-25, F-26, F-31": "backlog, due times, soak: with the load tests",
+    "F-26, F-31": "due times, soak: with the load tests",
     "F-27": "config mutations: tests/core/test_config_files.py until then",
     "F-28": "forget: its command comes first",
     "F-29": "passwords, certificates: TLS comes first",
@@ -157,7 +158,7 @@ def notes(report: Report) -> Iterator[str]:
     yield f"workers ended: {', '.join(f'{told} {count}' for told, count in ends.most_common())}"
     exits = Counter(str(ending.code) for one in results for ending in one.endings)
     yield f"exit codes of workers: {', '.join(f'{code} x {count}' for code, count in sorted(exits.items()))}"
-    yield f"largest worker {max((one.resident_bytes_max for one in results), default=0) / 1e6:.0f} MB"
+    yield f"largest worker, MB: {', '.join(f'{one.name} {one.resident_bytes_max / 1e6:.0f}' for one in results)}"
     yield f"seed {report.seed}, {report.seconds:.0f} s in all, commit {report.commit}"
     yield f"{facts['cores']} cores of {facts['cpu']}, kernel {facts['kernel']}, Python {facts['python']}"
     yield ", ".join(f"{name} {number}" for name, number in report.versions.items())

@@ -15,6 +15,8 @@ CRASH_POINTS = (
     *("decide.P6", "P7", "P10", "P12"),
 )
 SWALLOWED = ("EndTxn", "TxnOffsetCommit", "InitProducerId")
+FULL = ("broker disk full", "Redis disk full", "log disk full")
+STARVED = {"files": (8, 32), "memory": (60_000_000, 80_000_000)}  # all too few: a worker needs more before it is ready
 NETWORK = ("cut 1 s", "cut 10 s", "reset", "half-open", "slow", "slices")
 
 
@@ -47,7 +49,9 @@ class Group(Struct, frozen=True):
 def least(length: Length) -> dict[str, int]:
     """How many faults of each row must hit while records are in flight, or the run shows nothing (I0)."""
     short = {"F-01": 20, "F-02": 14, "F-03": 1, "F-04": 3, "F-05": 3, "F-08": 3, "F-09": 3, "F-10": 6, "F-11": 3}
+    short |= {"F-14": 3, "F-15": 2, "F-18": 2, "F-25": 1}
     long = {"F-01": 300, "F-02": 250, "F-03": 3, "F-04": 15, "F-05": 30, "F-08": 50, "F-09": 50, "F-10": 45, "F-11": 15}
+    long |= {"F-14": 30, "F-15": 10, "F-18": 10, "F-25": 3}
     both = {"F-12": 1, "F-13": 3} if length == "short" else {"F-06": 1, "F-12": 3, "F-13": 15}
     return (short if length == "short" else long) | both
 
@@ -57,14 +61,14 @@ def groups(length: Length, seed: int, rows: Collection[str] = ()) -> list[Group]
     sizes = {"short": (120_000, 1_000, 4.0), "long": (700_000, 1_000, 3.0)}
     events, slice_records, pause_seconds = sizes[length]
     found = []
-    for name, make in (("workers", _workers), ("crashes", _crashes), ("servers", _servers)):
+    for name, make in (("workers", _workers), ("crashes", _crashes), ("servers", _servers), ("limits", _limits)):
         drawn = [[step for step in one if not rows or step.row in rows] for one in make(length, _random(seed, name))]
         rounds = [one for one in drawn if one]
         if rounds:
             group = Group(
                 name=name,
                 rounds=rounds,
-                events=events,
+                events=events // 2 if name == "limits" else events,  # a backlog takes its time by itself
                 slice_records=slice_records,
                 pause_seconds=pause_seconds,
                 proxied=name == "servers",
@@ -161,3 +165,17 @@ def _network(fault: str) -> Step:
 def _swallows(random: Random) -> Iterator[Step]:
     for answer in SWALLOWED:
         yield Step("F-11", f"swallow {answer}", random.random(), 0, {"answer": answer, "count": 2})
+
+
+def _limits(length: Length, random: Random) -> list[Round]:
+    """What comes to a limit: records refused, files and memory denied, disks full, more work than anybody can do."""
+    short = length == "short"
+    rounds = [[Step("F-18", "append refused", 0.0, 0, {"seconds": 3})] for _ in range(2 if short else 10)]
+    rounds += [
+        [Step("F-15", f"starved of {of}", 0.0, random.randrange(2), {"of": of, "most": random.randint(*STARVED[of])})]
+        for of in sorted(STARVED) * (1 if short else 5)
+    ]
+    rounds += [[Step("F-14", fault, 0.0, 0, {"seconds": 3})] for fault in FULL for _ in range(1 if short else 10)]
+    random.shuffle(rounds)
+    records = 60_000 if short else 300_000
+    return rounds + [[Step("F-25", "backlog", 0.0, 0, {"records": records})] for _ in range(1 if short else 3)]

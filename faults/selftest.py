@@ -15,7 +15,7 @@ AT_ONCE = 3  # groups side by side: they mostly wait
 
 
 def rounds() -> list[Round]:
-    """Fourteen kills, a freeze, workers that join and leave: what brings the planted bugs to light."""
+    """Fourteen kills, a freeze, workers that join and leave, refused records: what brings the planted bugs to light."""
     kills = [[Step("F-01", "kill", 0.0, number % 2, {"pause_seconds": 0.2})] for number in range(6)]
     points = ("intake.P3", "intake.P4", "intake.P3", "decide.P3")  # those that no planted bug replaces
     crashes = [
@@ -24,7 +24,8 @@ def rounds() -> list[Round]:
     ]
     freeze = [[Step("F-04", "freeze", 0.0, 0, {"seconds": 9})]]
     storm = [[Step("F-12", "storm", 0.0, 0, {"seconds": 12})]]
-    return [*kills[:3], *crashes, *freeze, *storm, *kills[3:]]
+    refused = [[Step("F-18", "append refused", 0.0, 0, {"seconds": 3})]]
+    return [*kills[:3], *crashes, *freeze, *storm, *refused, *kills[3:]]
 
 
 def run(seed: int, chosen: Sequence[int] = ()) -> int:
