@@ -117,15 +117,15 @@ class Assignment:
                 await self._recover()
 
     async def _recover(self) -> None:
-        """Gives up if a rebalance comes meanwhile."""
+        """Gives up if a rebalance comes meanwhile: the next recovery waits for this one's end."""
         generation, began_at = self._generation, monotonic()
-        missing = [holding for holding in self.holdings.values() if holding.decide is None]
-        tables = await read_table(self._kafka, topics.CHANGELOG.name, [one.number for one in missing])
+        missing = {number: holding for number, holding in self.holdings.items() if holding.decide is None}
+        tables = await read_table(self._kafka, topics.CHANGELOG.name, missing, lambda: generation == self._generation)
         positions = await self._positions(missing)
         crash_points.reached("P10")
         if generation != self._generation:
             return
-        for holding in missing:
+        for holding in missing.values():
             self._take_up(holding, tables[holding.number], positions)
         reader = await self._begun_reader()
         if generation != self._generation:
@@ -214,8 +214,8 @@ class Assignment:
         await reader.start({place: lane.positions[place] for place, lane in lanes.items()})
         return reader
 
-    async def _positions(self, missing: list[Holding]) -> dict[Place, int | None]:
-        places = [Place(topic, holding.number) for holding in missing for topic in SOURCE_TOPICS]
+    async def _positions(self, missing: Iterable[int]) -> dict[Place, int | None]:
+        places = [Place(topic, number) for number in missing for topic in SOURCE_TOPICS]
         return await committed_positions(self._kafka, topics.APP, places) if places else {}
 
     def _take_up(self, holding: Holding, table: dict[bytes, bytes], committed: dict[Place, int | None]) -> None:

@@ -6,7 +6,8 @@ and is never reused or sought, so a record of a stale position can't exist: ther
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
 
 import aiokafka
 from aiokafka import TopicPartition
@@ -80,7 +81,7 @@ class Reader:
 
 async def committed_records(
     bootstrap_servers: str, places: Iterable[Place], positions: Mapping[Place, int | None] | None = None
-) -> AsyncIterator[tuple[Place, list[aiokafka.ConsumerRecord]]]:
+) -> AsyncGenerator[tuple[Place, list[aiokafka.ConsumerRecord]]]:
     """All committed records of some places up to the end that was seen at the start, in batches.
 
     They begin at `positions`, or with the oldest where there is none.
@@ -111,20 +112,27 @@ async def committed_records(
         await consumer.stop()
 
 
-async def read_table(bootstrap_servers: str, topic: str, numbers: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
+async def read_table(
+    bootstrap_servers: str, topic: str, numbers: Iterable[int], wanted: Callable[[], bool] = lambda: True
+) -> dict[int, dict[bytes, bytes]]:
     """The last value of each key, per partition of a compacted topic. Fence its writer first, or its end may be hidden.
+
+    Ends early, with part of it, as soon as it isn't wanted any more.
 
     Raises:
         TimeoutError: nothing moved for a minute.
     """
     tables: dict[int, dict[bytes, bytes]] = {number: {} for number in numbers}
-    async for place, records in committed_records(bootstrap_servers, [Place(topic, number) for number in tables]):
-        table = tables[place.partition]
-        for record in records:
-            if record.value is None:
-                table.pop(record.key, None)
-            else:
-                table[record.key] = record.value
+    async with aclosing(committed_records(bootstrap_servers, [Place(topic, number) for number in tables])) as reading:
+        async for place, records in reading:
+            if not wanted():
+                break
+            table = tables[place.partition]
+            for record in records:
+                if record.value is None:
+                    table.pop(record.key, None)
+                else:
+                    table[record.key] = record.value
     return tables
 
 
