@@ -21,10 +21,10 @@ from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Reader, committed_positions, read_table
 from agents.lane import Batch, Lane, LaneName
+from agents.recovered import partition_of
 from agents.unit_of_work import Place
 from agents.views import Views
 from streams import topics
-from streams.partition import Partition
 
 log = structlog.get_logger()
 DRAIN_LIMIT_SECONDS = 40.0  # longer than a unit of work may take, far below the rebalance time-out
@@ -32,6 +32,7 @@ STOP_DRAIN_LIMIT_SECONDS = 7.0  # in a clean stop: we end of ourselves, before t
 FENCE_LIMIT_SECONDS = 15.0  # usually 0.1; one lost answer would hold up the partitions for aiokafka's own 40, twice
 STAGES = ("intake", "decide")
 SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
+TOPICS_READ = (*SOURCE_TOPICS, topics.JOURNAL.name)
 IDLE_SECONDS = 0.05
 
 
@@ -211,21 +212,20 @@ class Assignment:
         if not lanes:
             return None
         reader = Reader(self._kafka, lanes)
-        await reader.start({place: lane.positions[place] for place, lane in lanes.items()})
+        with stop.on_failure(stop.Code.BATCH_FAILED, "reading_failed"):
+            await reader.start({place: lane.positions[place] for place, lane in lanes.items()})
         return reader
 
     async def _positions(self, missing: Iterable[int]) -> dict[Place, int | None]:
-        places = [Place(topic, number) for number in missing for topic in SOURCE_TOPICS]
+        places = [Place(topic, number) for number in missing for topic in TOPICS_READ]
         return await committed_positions(self._kafka, topics.APP, places) if places else {}
 
     def _take_up(self, holding: Holding, table: dict[bytes, bytes], committed: dict[Place, int | None]) -> None:
         """Build a partition's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
         number, instruments = holding.number, self._instruments
-        partition = Partition(table)
+        partition = partition_of(number, table, committed[Place(topics.JOURNAL.name, number)])
         self.tables[number] = table
-        sources: dict[Place, int | None] = {
-            Place(topic, number): committed[Place(topic, number)] for topic in SOURCE_TOPICS
-        }
+        sources = {place: committed[place] for place in (Place(topic, number) for topic in SOURCE_TOPICS)}
         journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
         holding.work = DecideWork(number, partition, self._views, instruments.metrics)
         intake = IntakeWork(topics.PARTITIONS, instruments.metrics)
@@ -241,7 +241,7 @@ async def _stop(reader: Reader | None) -> None:
 
 def _numbers(assigned: set[tuple[str, int]]) -> set[int]:
     """The partition numbers held. All of a number's topics must have come together, or the process ends."""
-    together = (*SOURCE_TOPICS, topics.JOURNAL.name, topics.CHANGELOG.name)
+    together = (*TOPICS_READ, topics.CHANGELOG.name)
     numbers = {number for topic, number in assigned if topic in together}
     apart = [(topic, number) for topic in together for number in sorted(numbers) if (topic, number) not in assigned]
     if apart:

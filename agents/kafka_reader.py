@@ -12,9 +12,10 @@ from contextlib import aclosing
 import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
+from agents import gaps
 from agents.lane import Batch, Lane
 from agents.unit_of_work import Fetched, Place
 
@@ -37,9 +38,15 @@ class Reader:
         self._began_ms = time.time_ns() // NS_PER_MS
 
     async def start(self, positions: Mapping[Place, int | None]) -> None:
-        """Begin at these offsets; where there is none, at the oldest record there is."""
+        """Begin at these offsets; where there is none, at the oldest record there is.
+
+        Raises:
+            RecordsGone: a place no longer has the record at its offset.
+        """
         await _start(self._consumer, self._lanes)
         await _seek(self._consumer, positions)
+        known = {TopicPartition(*place): position for place, position in positions.items() if position is not None}
+        await gaps.check(self._consumer, known)
 
     async def stop(self) -> None:
         """End fetching; what was fetched and not handed over is gone with it."""
@@ -49,13 +56,17 @@ class Reader:
         """The next records, a batch per place; empty when nothing came for a while.
 
         Raises:
-            aiokafka.errors.OffsetOutOfRangeError: the source no longer has the next record: it was lost to retention.
+            RecordsGone: a place no longer has its next record.
         """
         ready = [partition for partition, lane in self._lanes.items() if not lane.full]
         if not ready:
             await asyncio.sleep(ALL_FULL_PAUSE_SECONDS)
             return []
-        fetched = await self._consumer.getmany(*ready, timeout_ms=READ_LIMIT_MS)
+        try:
+            fetched = await self._consumer.getmany(*ready, timeout_ms=READ_LIMIT_MS)
+        except OffsetOutOfRangeError as error:
+            await gaps.check(self._consumer, error.args[0])
+            raise
         return [self._batch(partition, records) for partition, records in fetched.items()]
 
     def _batch(self, partition: TopicPartition, records: list[Fetched]) -> Batch:

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "journal": "Write the journal to a file.",
     "replay": "Decide again from a file, without Kafka.",
     "stack": "Kafka and Redis on this machine, without Docker.",
+    "state": "Make the customers' states anew from the journal.",
     "topics": "Create the topics, or check them.",
     "verify": "Hold everything on the log against the journal, decided again.",
     "worker": "Run workers, and restart those that stop.",
