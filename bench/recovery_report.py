@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from bench.recovery import EVENTS_PER_SECOND, Fault, Outcome
 
-Cells = tuple[str, ...]
+OWN_LOAD = 2.0  # what the run itself may leave waiting
 KINDS = {"kill": "kill -9", "restart": "SIGTERM, started again"}
 STEPS: dict[str, Callable[[Fault], float | None]] = {
     "the other worker drains: a rebalance begins": lambda fault: _first(fault, "drained", own=False),
@@ -69,7 +69,8 @@ def _notes(report: Report) -> Iterator[str]:
     yield ", ".join(f"{name} {number}" for name, number in report.versions.items())
     yield f"commit {report.commit}, {outcome.customers:,} customers of {outcome.state_bytes:,.0f} bytes"
     yield f"two supervised workers, {EVENTS_PER_SECOND} card transactions a second"
-    yield f"load average of the machine {min(loads):.1f} to {max(loads):.1f}"
+    busy = ": busy with other work, everything took longer" if max(loads) > float(facts["cores"]) + OWN_LOAD else ""
+    yield f"load average of the machine {min(loads):.1f} to {max(loads):.1f}{busy}"
     yield f"exit codes after SIGTERM: {codes}; journal entries replayed: {replayed}"
 
 
