@@ -9,7 +9,8 @@ from faults.inject import Done
 from faults.orders import BROKE_OFF, carry_out
 from faults.planted import BUGS
 from faults.report import verdict
-from faults.schedule import Group, Round, Step
+from faults.schedule import Group, Round, Step, append_refused
+from streams import topics
 
 AT_ONCE = 3  # groups side by side: they mostly wait
 
@@ -24,7 +25,7 @@ def rounds() -> list[Round]:
     ]
     freeze = [[Step("F-04", "freeze", 0.0, 0, {"seconds": 9})]]
     storm = [[Step("F-12", "storm", 0.0, 0, {"seconds": 12})]]
-    refused = [[Step("F-18", "append refused", 0.0, 0, {"seconds": 3})]]
+    refused = [[append_refused(topics.JOURNAL.name)]]
     return [*kills[:3], *crashes, *freeze, *storm, *refused, *kills[3:]]
 
 

@@ -27,12 +27,15 @@ async def broker(target: Target, step: Step) -> None:
     """The broker's log can't grow: the broker ends by itself, and with space again goes on where its log is whole."""
     process = _ours(target.stack.kafka_part.process)
     journal = (target.stack.folder / "kafka" / "data").glob(f"{topics.JOURNAL.name}-*/*.log")
-    with_limit = _longest(journal) + LEFT_BYTES
-    _limit(process.pid, with_limit)
-    async with target.feeding():
-        await _until_ended(process)
-        await asyncio.sleep(step.numbers["seconds"])
-    await asyncio.to_thread(target.stack.start_kafka)
+    _limit(process.pid, _longest(journal) + LEFT_BYTES)
+    try:
+        async with target.feeding():
+            await _until_ended(process)
+            await asyncio.sleep(step.numbers["seconds"])
+    finally:
+        if process.is_running():
+            _limit(process.pid, resource.RLIM_INFINITY)
+        await asyncio.to_thread(target.stack.start_kafka)
 
 
 async def redis(target: Target, step: Step) -> None:
