@@ -35,6 +35,7 @@ MORE_SPOILERS: dict[Reason, Spoil] = {
     "oversize": lambda value: _with_field(value, b'"note":"' + b"x" * OVERSIZE_BYTES + b'"'),
     "nested_too_deep": lambda value: _with_field(value, b'"note":' + b"[" * DEPTH + b"]" * DEPTH),
     "wrong_type": lambda value: _replaced(value, b'"customer":"', b'"customer":7,"name":"'),
+    "event_time_in_future": lambda value: _replaced(value, b'"at_ms":', b'"at_ms":9'),
 }
 OVERSIZE_ONE_IN = 20  # of the unreadable ones: they are a hundred times larger
 
@@ -110,6 +111,10 @@ class Load:
                     await self._taken_in(self._waiting.pop(0))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._asked.wait(), self._pause_seconds)
+
+    def forgo(self, reasons: Counter[str]) -> None:
+        """Unreadable ones among the records that were removed before anybody read them: no dead letters of theirs."""
+        self._records.reasons -= reasons
 
     def stop(self) -> None:
         """This slice is the last."""

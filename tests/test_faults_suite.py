@@ -18,6 +18,7 @@ from faults.fleet import Fleet, Slot
 from faults.group import Result
 from faults.inject import Done
 from faults.proxy import END_TXN, Proxy, proxying
+from faults.report import Report
 from faults.schedule import CRASH_POINTS, Group, groups, least
 from faults.ways import way_of
 
@@ -225,6 +226,18 @@ def test_a_fault_that_missed_does_not_count() -> None:
     results = [Result("workers", 1, done=done)]
     assert report.too_few(results, {"F-01": 2}) == []
     assert report.too_few(results, {"F-01": 3}) == ["I0: F-01 hit 2 times, at least 3 are wanted"]
+
+
+def test_a_fault_that_this_machine_cannot_do_is_told_as_skipped_and_is_no_miss() -> None:
+    done = [
+        Done("F-21", "clock +60 min", 1.0, 5, 0.1, times=0, skipped="nothing there"),
+        Done("F-28", "forget", 1, 5, 0),
+    ]
+    results = [Result("data", 1, done=done)]
+    assert report.too_few(results, {"F-21": 3, "F-28": 1}) == []
+    whole = Report("short", 1, {"cores": 1, "cpu": "", "kernel": "", "python": ""}, {}, "", 1.0, results, [])
+    rows = [line for line in report.as_markdown(whole).splitlines() if line.startswith(("| F-21", "| F-28"))]
+    assert [("skipped: nothing there" in row, "| 0 | 0/1 |" in row) for row in rows] == [(True, True), (False, False)]
 
 
 def test_percentiles_of_few() -> None:
