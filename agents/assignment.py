@@ -32,7 +32,6 @@ STOP_DRAIN_LIMIT_SECONDS = 7.0  # in a clean stop: we end of ourselves, before t
 FENCE_LIMIT_SECONDS = 15.0  # usually 0.1; one lost answer would hold up the partitions for aiokafka's own 40, twice
 STAGES = ("intake", "decide")
 SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
-TOPICS_READ = (*SOURCE_TOPICS, topics.JOURNAL.name)
 IDLE_SECONDS = 0.05
 
 
@@ -217,7 +216,8 @@ class Assignment:
         return reader
 
     async def _positions(self, missing: Iterable[int]) -> dict[Place, int | None]:
-        places = [Place(topic, number) for number in missing for topic in TOPICS_READ]
+        names = (*SOURCE_TOPICS, topics.JOURNAL.name)
+        places = [Place(name, number) for number in missing for name in names]
         return await committed_positions(self._kafka, topics.APP, places) if places else {}
 
     def _take_up(self, holding: Holding, table: dict[bytes, bytes], committed: dict[Place, int | None]) -> None:
@@ -241,7 +241,7 @@ async def _stop(reader: Reader | None) -> None:
 
 def _numbers(assigned: set[tuple[str, int]]) -> set[int]:
     """The partition numbers held. All of a number's topics must have come together, or the process ends."""
-    together = (*TOPICS_READ, topics.CHANGELOG.name)
+    together = (*SOURCE_TOPICS, topics.JOURNAL.name, topics.CHANGELOG.name)
     numbers = {number for topic, number in assigned if topic in together}
     apart = [(topic, number) for topic in together for number in sorted(numbers) if (topic, number) not in assigned]
     if apart:
