@@ -21,13 +21,14 @@ from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Reader, committed_positions, read_table
 from agents.lane import Batch, Lane, LaneName
+from agents.recovered import partition_of
 from agents.unit_of_work import Place
 from agents.views import Views
 from streams import topics
-from streams.partition import Partition
 
 log = structlog.get_logger()
 DRAIN_LIMIT_SECONDS = 40.0  # longer than a unit of work may take, far below the rebalance time-out
+STOP_DRAIN_LIMIT_SECONDS = 7.0  # in a clean stop: we end of ourselves, before the supervisor's patience does
 FENCE_LIMIT_SECONDS = 15.0  # usually 0.1; one lost answer would hold up the partitions for aiokafka's own 40, twice
 STAGES = ("intake", "decide")
 SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
@@ -69,19 +70,21 @@ class Assignment:
         self._to_recover = False
         self._recovering = asyncio.Lock()
 
-    async def revoke(self) -> None:
+    async def revoke(self, limit_seconds: float = DRAIN_LIMIT_SECONDS) -> None:
         """Stop reading and let what is under way finish; ends the process if it takes too long."""
+        began_at = monotonic()
         self._generation += 1
         self._to_recover = False
         self.recovered.clear()
         readers = (self._reader, self._reader_to_be)
         self._ready, self._reader, self._reader_to_be = False, None, None
         try:
-            async with asyncio.timeout(DRAIN_LIMIT_SECONDS):
+            async with asyncio.timeout(limit_seconds):
                 await asyncio.gather(*(lane.drain() for lane in self.lanes()))
         except TimeoutError:
-            stop.at_once(stop.Code.TIMED_OUT, "drain_took_too_long", limit_seconds=DRAIN_LIMIT_SECONDS)
+            stop.at_once(stop.Code.TIMED_OUT, "drain_took_too_long", limit_seconds=limit_seconds)
         await asyncio.gather(*map(_stop, readers))
+        log.info("drained", journal=self._applied(), seconds=round(monotonic() - began_at, 3))
 
     async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
         """Let lost partitions go and fence the old owners of new ones: before any state or offset is read.
@@ -89,7 +92,7 @@ class Assignment:
         Raises:
             TimeoutError: the old owners could not be fenced in time; whether they were is unknown.
         """
-        numbers = _numbers(set(assigned))
+        numbers, began_at = _numbers(set(assigned)), monotonic()
         lost = [self.holdings.pop(number) for number in set(self.holdings) - numbers]
         for holding in lost:
             self.tables.pop(holding.number, None)
@@ -101,7 +104,8 @@ class Assignment:
         self.holdings.update({holding.number: holding for holding in new})
         self._to_recover = True
         self._instruments.health.assigned(len(numbers))
-        log.info("partitions_assigned", held=sorted(self.holdings), new=[holding.number for holding in new])
+        seconds = round(monotonic() - began_at, 3)
+        log.info("partitions_assigned", held=sorted(self.holdings), new=[one.number for one in new], seconds=seconds)
 
     async def recover(self) -> None:
         """Read the state of new partitions and make a reader ready, once for each assignment.
@@ -113,15 +117,15 @@ class Assignment:
                 await self._recover()
 
     async def _recover(self) -> None:
-        """Gives up if a rebalance comes meanwhile."""
+        """Gives up if a rebalance comes meanwhile: the next recovery waits for this one's end."""
         generation, began_at = self._generation, monotonic()
-        missing = [holding for holding in self.holdings.values() if holding.decide is None]
-        tables = await read_table(self._kafka, topics.CHANGELOG.name, [one.number for one in missing])
+        missing = {number: holding for number, holding in self.holdings.items() if holding.decide is None}
+        tables = await read_table(self._kafka, topics.CHANGELOG.name, missing, lambda: generation == self._generation)
         positions = await self._positions(missing)
         crash_points.reached("P10")
         if generation != self._generation:
             return
-        for holding in missing:
+        for holding in missing.values():
             self._take_up(holding, tables[holding.number], positions)
         reader = await self._begun_reader()
         if generation != self._generation:
@@ -138,7 +142,7 @@ class Assignment:
         self._offered = {}
         self.recovered.set()
         self._instruments.health.recovered()
-        log.info("ready", held=sorted(self.holdings), states=sum(map(len, self.tables.values())))
+        log.info("ready", journal=self._applied(), states=sum(map(len, self.tables.values())))
 
     async def read(self) -> list[Batch]:
         """The next batches, stamped with this generation; empty when nothing came or nothing is held."""
@@ -176,6 +180,10 @@ class Assignment:
         both = [lane for holding in self.holdings.values() for lane in (holding.intake, holding.decide)]
         return [lane for lane in both if lane is not None]
 
+    def quiet_seconds(self) -> float:
+        """How long ago Kafka last answered for the place it has been silent about the longest; 0 if none is read."""
+        return self._reader.quiet_seconds() if self._reader is not None else 0.0
+
     async def lags(self) -> dict[Place, tuple[int, int]]:
         """Position reached and end of the log, per place that is read."""
         reader, generation = self._reader, self._generation
@@ -188,6 +196,11 @@ class Assignment:
                 return {}  # closed under our hands by a rebalance
             raise
 
+    def _applied(self) -> dict[int, int | None]:
+        """Up to where each partition's journal is applied: the offset of the next entry, None before the first."""
+        held = ((number, self.holdings[number].decide) for number in sorted(self.holdings))
+        return {number: lane.positions[Place(topics.JOURNAL.name, number)] for number, lane in held if lane is not None}
+
     def _holding(self, number: int) -> Holding:
         intake, decide = (KafkaLog(self._kafka, f"{topics.APP}-{stage}-{number}", topics.APP) for stage in STAGES)
         return Holding(number, intake, decide)
@@ -198,21 +211,21 @@ class Assignment:
         if not lanes:
             return None
         reader = Reader(self._kafka, lanes)
-        await reader.start({place: lane.positions[place] for place, lane in lanes.items()})
+        with stop.on_failure(stop.Code.BATCH_FAILED, "reading_failed"):
+            await reader.start({place: lane.positions[place] for place, lane in lanes.items()})
         return reader
 
-    async def _positions(self, missing: list[Holding]) -> dict[Place, int | None]:
-        places = [Place(topic, holding.number) for holding in missing for topic in SOURCE_TOPICS]
+    async def _positions(self, missing: Iterable[int]) -> dict[Place, int | None]:
+        names = (*SOURCE_TOPICS, topics.JOURNAL.name)
+        places = [Place(name, number) for number in missing for name in names]
         return await committed_positions(self._kafka, topics.APP, places) if places else {}
 
     def _take_up(self, holding: Holding, table: dict[bytes, bytes], committed: dict[Place, int | None]) -> None:
         """Build a partition's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
         number, instruments = holding.number, self._instruments
-        partition = Partition(table)
+        partition = partition_of(number, table, committed[Place(topics.JOURNAL.name, number)])
         self.tables[number] = table
-        sources: dict[Place, int | None] = {
-            Place(topic, number): committed[Place(topic, number)] for topic in SOURCE_TOPICS
-        }
+        sources = {place: committed[place] for place in (Place(topic, number) for topic in SOURCE_TOPICS)}
         journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
         holding.work = DecideWork(number, partition, self._views, instruments.metrics)
         intake = IntakeWork(topics.PARTITIONS, instruments.metrics)

@@ -3,7 +3,7 @@
 | path | 200 when | doesn't depend on |
 |---|---|---|
 | `/livez` | the event loop turned lately, no batch is older than its limit | Kafka, Redis: a restart wouldn't help |
-| `/readyz` | partitions are assigned and recovered | Redis: shown, not counted, decisions go on without it |
+| `/readyz` | partitions are assigned and recovered, Kafka answers, batches end | Redis: shown, not counted |
 | `/startupz` | the first recovery has finished | |
 
 Else 503. All three answer JSON, one entry for each check. There is nothing to change here, so there is no token; it
@@ -22,6 +22,7 @@ from prometheus_client.exposition import choose_encoder
 
 ADDRESS = "127.0.0.1:9187"
 TURN_SECONDS = 1.0
+QUIET_SECONDS_MAX = 10.0  # Kafka answers a fetch a hundred times a second, and a batch takes milliseconds
 _PORT_MAX = 65_535
 
 
@@ -45,6 +46,7 @@ class Health:
 
     Args:
         redis_ok: whether the views' Redis answers; shown only.
+        kafka_quiet_seconds: how long ago Kafka last answered, for the partition where that is longest ago.
         loop_seconds_max: the event loop counts as stuck when its pulse is older.
         batch_seconds_max: a batch counts as stuck when it began earlier than that.
         clock: monotonic seconds.
@@ -54,11 +56,13 @@ class Health:
         self,
         *,
         redis_ok: Callable[[], bool] = lambda: True,
+        kafka_quiet_seconds: Callable[[], float] = lambda: 0.0,
         loop_seconds_max: float = 10.0,
         batch_seconds_max: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redis_ok = redis_ok
+        self._kafka_quiet_seconds = kafka_quiet_seconds
         self._loop_seconds_max = loop_seconds_max
         self._batch_seconds_max = batch_seconds_max
         self._clock = clock
@@ -90,26 +94,31 @@ class Health:
 
     def alive(self) -> Checks:
         """For `/livez`."""
-        now = self._clock()
-        turned = now - self._turned_at
-        oldest = now - min(self._batches.values(), default=now)
+        turned = self._clock() - self._turned_at
         return {
             "event_loop": Check(turned <= self._loop_seconds_max, f"turned {turned:.1f} s ago"),
-            "batch": Check(oldest <= self._batch_seconds_max, f"the oldest under way began {oldest:.1f} s ago"),
+            "batch": self._oldest_batch(self._batch_seconds_max),
         }
 
     def ready(self) -> Checks:
         """For `/readyz`."""
-        redis = self._redis_ok()
+        redis, quiet = self._redis_ok(), self._kafka_quiet_seconds()
         return {
             "partitions": Check(self._assigned > 0, f"{self._assigned} assigned"),
             "recovery": Check(self._recovered, "finished" if self._recovered else "under way"),
+            "kafka": Check(quiet <= QUIET_SECONDS_MAX, f"answered {quiet:.1f} s ago"),
+            "batch": self._oldest_batch(QUIET_SECONDS_MAX),
             "redis": Check(redis, "answers" if redis else "away; views catch up later", counts=False),
         }
 
     def started(self) -> Checks:
         """For `/startupz`."""
         return {"first_recovery": Check(self._started, "finished" if self._started else "under way")}
+
+    def _oldest_batch(self, seconds_max: float) -> Check:
+        now = self._clock()
+        oldest = now - min(self._batches.values(), default=now)
+        return Check(oldest <= seconds_max, f"the oldest under way began {oldest:.1f} s ago")
 
 
 @asynccontextmanager

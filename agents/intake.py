@@ -23,7 +23,7 @@ class IntakeWork:
 
     def __init__(self, partitions: int, metrics: Metrics) -> None:
         self._readers = {topic.name: Reader(topic, CURRENCIES) for topic in topics.SOURCES}
-        self._place_of = lru_cache(CUSTOMERS_CACHED_MAX)(lambda customer: _place(customer, partitions))
+        self._place_of = lru_cache(CUSTOMERS_CACHED_MAX)(lambda customer: journal_place(customer, partitions))
         self._metrics = metrics
 
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
@@ -45,7 +45,7 @@ class IntakeWork:
         return outputs
 
 
-def _place(customer: str, partitions: int) -> Place:
+def journal_place(customer: str, partitions: int) -> Place:
     """The customer's journal partition, as the Java client's default partitioner has it."""
     return Place(topics.JOURNAL.name, (murmur2(customer.encode()) & 0x7FFFFFFF) % partitions)
 

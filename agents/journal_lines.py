@@ -45,6 +45,7 @@ class ForgetBody(Struct, frozen=True):
     request: str
     customer: str
     at_ms: int
+    reason: str = ""
 
 
 class _Line(Struct, frozen=True, tag_field="kind"):
@@ -102,7 +103,7 @@ def _as_line(partition: int, offset: int, entry: Entry) -> JournalLine:
     if isinstance(entry, ConfigVersion):
         return ConfigLine(partition, offset, ConfigBody(entry.version, Raw(entry.content), entry.at_ms))
     if isinstance(entry, Forget):
-        return ForgetLine(partition, offset, ForgetBody(entry.request, entry.customer, entry.at_ms))
+        return ForgetLine(partition, offset, ForgetBody(entry.request, entry.customer, entry.at_ms, entry.reason))
     source = Coordinates(entry.source.topic, entry.source.partition, entry.source.offset)
     return EventLine(partition, offset, EventBody(entry.event, source, entry.traceparent))
 
@@ -113,7 +114,7 @@ def _entry(line: JournalLine) -> Entry:
     if isinstance(line, ConfigLine):
         return ConfigVersion(line.entry.version, bytes(line.entry.content), line.entry.at_ms)
     if isinstance(line, ForgetLine):
-        return Forget(line.entry.request, line.entry.customer, line.entry.at_ms)
+        return Forget(line.entry.request, line.entry.customer, line.entry.at_ms, line.entry.reason)
     source = line.entry.source
     origin = Source(source.topic, source.partition, source.offset)
     return journal.EventEntry(line.entry.event, origin, line.entry.traceparent)

@@ -5,14 +5,17 @@ and is never reused or sought, so a record of a stale position can't exist: ther
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
 
 import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
+from agents import gaps
 from agents.lane import Batch, Lane
 from agents.unit_of_work import Fetched, Place
 
@@ -21,6 +24,7 @@ FETCH_BYTES_MAX = 1 << 20
 READ_LIMIT_MS = 200
 ALL_FULL_PAUSE_SECONDS = 0.002
 STALLED_SECONDS = 60.0
+NS_PER_MS = 1_000_000
 COORDINATOR_PAUSE_SECONDS = 0.1
 
 
@@ -31,11 +35,18 @@ class Reader:
         self._consumer = _consumer(bootstrap_servers)
         self._lanes = {TopicPartition(*place): lane for place, lane in lanes.items()}
         self._fetched = dict.fromkeys(self._lanes, 0)
+        self._began_ms = time.time_ns() // NS_PER_MS
 
     async def start(self, positions: Mapping[Place, int | None]) -> None:
-        """Begin at these offsets; where there is none, at the oldest record there is."""
+        """Begin at these offsets; where there is none, at the oldest record there is.
+
+        Raises:
+            RecordsGone: a place no longer has the record at its offset.
+        """
         await _start(self._consumer, self._lanes)
         await _seek(self._consumer, positions)
+        known = {TopicPartition(*place): position for place, position in positions.items() if position is not None}
+        await gaps.check(self._consumer, known)
 
     async def stop(self) -> None:
         """End fetching; what was fetched and not handed over is gone with it."""
@@ -45,18 +56,28 @@ class Reader:
         """The next records, a batch per place; empty when nothing came for a while.
 
         Raises:
-            aiokafka.errors.OffsetOutOfRangeError: the source no longer has the next record: it was lost to retention.
+            RecordsGone: a place no longer has its next record.
         """
         ready = [partition for partition, lane in self._lanes.items() if not lane.full]
         if not ready:
             await asyncio.sleep(ALL_FULL_PAUSE_SECONDS)
             return []
-        fetched = await self._consumer.getmany(*ready, timeout_ms=READ_LIMIT_MS)
+        try:
+            fetched = await self._consumer.getmany(*ready, timeout_ms=READ_LIMIT_MS)
+        except OffsetOutOfRangeError as error:
+            await gaps.check(self._consumer, error.args[0])
+            raise
         return [self._batch(partition, records) for partition, records in fetched.items()]
 
     def _batch(self, partition: TopicPartition, records: list[Fetched]) -> Batch:
         self._fetched[partition] += 1
         return Batch(Place(partition.topic, partition.partition), records, self._fetched[partition] - 1)
+
+    def quiet_seconds(self) -> float:
+        """How long ago a fetch was last answered, of the place where that is longest ago; an empty answer counts."""
+        answered = (self._consumer.last_poll_timestamp(partition) for partition in self._lanes)
+        oldest_ms = min(at_ms or self._began_ms for at_ms in answered)
+        return time.time_ns() // NS_PER_MS / 1000 - oldest_ms / 1000
 
     async def lags(self) -> dict[Place, tuple[int, int]]:
         """Per place, the position reached and the end of the log as far as known: what the watchdog compares."""
@@ -71,7 +92,7 @@ class Reader:
 
 async def committed_records(
     bootstrap_servers: str, places: Iterable[Place], positions: Mapping[Place, int | None] | None = None
-) -> AsyncIterator[tuple[Place, list[aiokafka.ConsumerRecord]]]:
+) -> AsyncGenerator[tuple[Place, list[aiokafka.ConsumerRecord]]]:
     """All committed records of some places up to the end that was seen at the start, in batches.
 
     They begin at `positions`, or with the oldest where there is none.
@@ -102,20 +123,27 @@ async def committed_records(
         await consumer.stop()
 
 
-async def read_table(bootstrap_servers: str, topic: str, numbers: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
+async def read_table(
+    bootstrap_servers: str, topic: str, numbers: Iterable[int], wanted: Callable[[], bool] = lambda: True
+) -> dict[int, dict[bytes, bytes]]:
     """The last value of each key, per partition of a compacted topic. Fence its writer first, or its end may be hidden.
+
+    Ends early, with part of it, as soon as it isn't wanted any more.
 
     Raises:
         TimeoutError: nothing moved for a minute.
     """
     tables: dict[int, dict[bytes, bytes]] = {number: {} for number in numbers}
-    async for place, records in committed_records(bootstrap_servers, [Place(topic, number) for number in tables]):
-        table = tables[place.partition]
-        for record in records:
-            if record.value is None:
-                table.pop(record.key, None)
-            else:
-                table[record.key] = record.value
+    async with aclosing(committed_records(bootstrap_servers, [Place(topic, number) for number in tables])) as reading:
+        async for place, records in reading:
+            if not wanted():
+                break
+            table = tables[place.partition]
+            for record in records:
+                if record.value is None:
+                    table.pop(record.key, None)
+                else:
+                    table[record.key] = record.value
     return tables
 
 

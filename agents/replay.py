@@ -34,6 +34,7 @@ class Replay:
             isn't empty.
         entries: how many were applied, by kind.
         repeated: events that their customer had seen before.
+        forgotten: events from before their customer was forgotten.
         passed_over: entries at or below an offset that was applied already; nothing came of them.
     """
 
@@ -41,6 +42,7 @@ class Replay:
         self.tables = {} if tables is None else tables
         self.entries: dict[str, int] = {}
         self.repeated = 0
+        self.forgotten = 0
         self.passed_over = 0
         self._partitions = {number: Partition(dict(table)) for number, table in self.tables.items()}
 
@@ -69,6 +71,7 @@ class Replay:
             self.entries[kind] = self.entries.get(kind, 0) + count
         self.passed_over += not batch.counts
         self.repeated += batch.repeated
+        self.forgotten += batch.forgotten
 
 
 def is_dump(line: Line | None) -> bool:

@@ -11,6 +11,7 @@ KAFKA = "BELLWETHER_KAFKA"
 REDIS = "BELLWETHER_REDIS"
 HTTP = "BELLWETHER_HTTP"
 CONFIG = "BELLWETHER_CONFIG"
+TICKS = "BELLWETHER_TICKS"  # wall-clock, or event-time:DURATION with how far behind the newest event ticks stay
 PACKAGED_CONFIG = Path(__file__).parent.parent / "config"
 PORT_MAX = 65_535
 

@@ -1,6 +1,6 @@
 """Runs worker processes and restarts those that stop; a worker stops rather than go on in doubt.
 
-The pause before a restart doubles from half a second to half a minute, so that a broker that is away or a config that
+The pause before a restart doubles from half a second to ten, so that a broker that is away or a config that
 is refused never becomes a restart storm; a worker that lived for a minute starts again from the shortest pause.
 """
 
@@ -15,7 +15,7 @@ import structlog
 
 log = structlog.get_logger()
 PAUSE_SECONDS_MIN = 0.5
-PAUSE_SECONDS_MAX = 30.0
+PAUSE_SECONDS_MAX = 10.0  # a broker that comes back must not find its workers asleep
 LIVED_WELL_SECONDS = 60.0
 STOP_LIMIT_SECONDS = 10.0
 

@@ -16,6 +16,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from agents import stop
+from agents.assignment import STOP_DRAIN_LIMIT_SECONDS
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
@@ -158,7 +159,7 @@ class BatchApp(faust.App):
 
     async def _stop_consumer(self) -> None:
         """A clean stop: what is under way is committed, then the group is left."""
-        await self.assignment.revoke()
+        await self.assignment.revoke(STOP_DRAIN_LIMIT_SECONDS)
         await self.on_drained()
         await super()._stop_consumer()
 

@@ -36,7 +36,6 @@ POLL_INTERVAL_MAX_SECONDS = 10 * 86_400.0  # a worker without partitions must no
 SWITCH_INTERVAL_SECONDS = 0.0005  # Faust's membership thread shares the GIL: 5 ms a hand-over would add up
 FLUSH_VIEWS_SECONDS = 2.0
 LOOK_SECONDS = 1.0
-TICKS = "BELLWETHER_TICKS"  # wall-clock, or event-time:DURATION with how far behind the newest event ticks stay
 RAW = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
 
 
@@ -63,8 +62,12 @@ def build(known: settings.Settings, ticks: clock.Clock) -> BatchApp:
     metrics = Metrics(dead_letters.REASONS, suppression_reasons())
     metrics.build.show(version("bellwether"))
     views = Views(known.redis, describe, metrics)
-    health = Health(redis_ok=lambda: not views.breaker_open)
     app = _app(known)
+
+    def kafka_quiet_seconds() -> float:
+        return float(app.assignment.quiet_seconds())
+
+    health = Health(redis_ok=lambda: not views.breaker_open, kafka_quiet_seconds=kafka_quiet_seconds)
     app.assignment = Assignment(known.kafka, views, Instruments(metrics, health))
     for name in (*SOURCE_TOPICS, topics.JOURNAL.name):
         _add_agent(app, name)
@@ -158,7 +161,7 @@ def main() -> NoReturn:
     """One worker process, as the supervisor starts it."""
     logs.set_up()
     try:
-        known, ticks = settings.load(), _ticks(os.environ.get(TICKS, "wall-clock"))
+        known, ticks = settings.load(), _ticks(os.environ.get(settings.TICKS, "wall-clock"))
     except (settings.SettingsError, msgspec.ValidationError) as error:
         stop.at_once(stop.Code.MISCONFIGURED, "environment_refused", error=str(error))
     run(known, ticks)

@@ -1,6 +1,7 @@
 """`python -m bench`: measure, print, and keep the result if asked to."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,12 +9,14 @@ from cyclopts import App, Parameter
 
 from agents import config_files, settings
 from agents.demo.generator import SourceRecord
-from bench import core, data, pipeline, report
+from bench import core, data, pipeline, recovery_report, report
+from bench import recovery as recovering
 from streams import config
 from streams.config import Config
 
 SHIPPED = "shipped triggers"
 RESULT = Path("docs/results/first-benchmark.md")
+RECOVERY_RESULT = Path("docs/results/recovery.md")
 
 app = App(name="bench", help="CPU per event, of the core alone and of the whole pipeline.", help_format="plaintext")
 
@@ -49,6 +52,24 @@ def bench(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     _keep(measured, [json] if json else [], save=save)
     faults = [row.faults for row in measured.core.rows] + [run.faults for run in measured.runs]
     return int(any(faults))
+
+
+@app.command
+def recovery(
+    *,
+    customers: Annotated[int, Parameter(help="States to recover.")] = 200_000,
+    times: Annotated[int, Parameter(help="Rounds: a kill, then a restart of both workers.")] = 6,
+    save: Annotated[bool, Parameter(negative="", help=f"Write {RECOVERY_RESULT} and the JSON beside it.")] = False,
+) -> int:
+    """How long decisions stand still after a kill -9 and in a rolling restart; exit code 1 when something is wrong."""
+    outcome = asyncio.run(recovering.measure(customers, times))
+    done = recovery_report.Report(report.machine(), report.versions(), report.commit(), outcome)
+    page = recovery_report.as_markdown(done)
+    sys.stdout.write(page)
+    if save:
+        RECOVERY_RESULT.write_text(page, encoding="utf-8")
+        RECOVERY_RESULT.with_suffix(".json").write_bytes(recovery_report.as_json(done))
+    return int(bool(outcome.problems))
 
 
 def _runs(records: list[SourceRecord], rules: Config, counts: list[int], times: int) -> list[pipeline.Run]:

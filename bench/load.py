@@ -20,7 +20,7 @@ async def fill(kafka: str, records: Iterable[SourceRecord]) -> dict[Place, int]:
     """Append all records; returns how many are at each place."""
     by_place: dict[Place, list[Record]] = {}
     for record in records:
-        place = Place(record.topic, _number(record.key))
+        place = Place(record.topic, partition(record.key))
         by_place.setdefault(place, []).append(Record(record.key.encode(), bytes(record.value)))
     async with aiokafka.AIOKafkaProducer(
         bootstrap_servers=kafka, enable_idempotence=True, max_batch_size=1 << 20
@@ -31,7 +31,7 @@ async def fill(kafka: str, records: Iterable[SourceRecord]) -> dict[Place, int]:
 
 
 @lru_cache(1 << 18)
-def _number(key: str) -> int:
+def partition(key: str) -> int:
     """The key's partition, as the Java client has it."""
     return int(murmur2(key.encode()) & 0x7FFFFFFF) % topics.PARTITIONS
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -48,6 +49,9 @@ class Slot:
         self.process: asyncio.subprocess.Process | None = None
         self.pause_seconds = 0.0
         self.crash_at = ""
+        self.limits: dict[int, int] = {}
+        self.may_start = asyncio.Event()
+        self.may_start.set()
         self.told = ""
         self.starts = 0
         self._fleet = fleet
@@ -123,6 +127,8 @@ class Slot:
 
     async def _start(self) -> None:
         self.starts += 1
+        self.process = None  # the one before has ended: nobody shall take it for this one
+        limits, self.limits = self.limits, {}
         environment = {**os.environ, **self._fleet.environment}
         if self.crash_at:
             environment[VARIABLE] = self.crash_at
@@ -131,6 +137,8 @@ class Slot:
             self.process = await asyncio.create_subprocess_exec(
                 *self._fleet.command, env=environment, stdout=output, stderr=output
             )
+        for kind, most in limits.items():
+            resource.prlimit(self.process.pid, kind, (most, most))
 
     async def _note_ready(self) -> None:
         await self.until_ready(3600)
@@ -157,6 +165,7 @@ class Slot:
     async def _pause(self, seconds: float) -> None:
         if not self.leaving:
             await asyncio.sleep(seconds)
+            await self.may_start.wait()
 
 
 class Fleet:

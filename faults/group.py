@@ -38,7 +38,7 @@ from faults.target import Target
 
 WORKERS = 2
 SPARE = 2  # the time that the records tell of lasts for twice as many as are asked for
-MEMORY_LOOK_SECONDS = 5.0
+MEMORY_LOOK_SECONDS = 1.0
 
 
 class Order(Struct, frozen=True):

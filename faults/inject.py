@@ -5,7 +5,7 @@ import asyncio
 from msgspec import Struct
 
 from faults.schedule import Step
-from faults.target import Target
+from faults.target import Skipped, Target
 from faults.ways import way_of
 
 PROGRESS_SECONDS_MAX = 180.0
@@ -19,6 +19,7 @@ class Done(Struct, frozen=True):
         wrong: what the fault itself showed to be wrong; empty is well.
         seconds: from the fault's end to progress.
         times: how many kills a burst was, how many answers were lost, how many workers joined.
+        skipped: why it wasn't done; empty if it was.
     """
 
     row: str
@@ -28,6 +29,7 @@ class Done(Struct, frozen=True):
     seconds: float
     wrong: str = ""
     times: int = 1
+    skipped: str = ""
 
 
 class Injector:
@@ -47,15 +49,18 @@ class Injector:
         await load.until_in_flight()
         await asyncio.sleep(step.after_seconds)
         in_flight, at_seconds = await load.until_in_flight(), fleet.now()
-        wrong, times = "", 1
+        wrong, skipped, times = "", "", 1
         try:
             times = await way_of(step.fault)(self._site, step) or 1
         except (TimeoutError, AssertionError) as error:
             wrong = f"{type(error).__name__}: {error}"
+        except Skipped as error:
+            skipped, times = str(error), 0
         ended_at = fleet.now()
         try:
             async with asyncio.timeout(PROGRESS_SECONDS_MAX):
                 await load.until_progress()
         except TimeoutError:
             wrong = wrong or f"no progress in {PROGRESS_SECONDS_MAX:.0f} s"
-        self.done.append(Done(step.row, step.fault, at_seconds, in_flight, fleet.now() - ended_at, wrong, times))
+        seconds = fleet.now() - ended_at
+        self.done.append(Done(step.row, step.fault, at_seconds, in_flight, seconds, wrong, times, skipped))

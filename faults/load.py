@@ -35,6 +35,7 @@ MORE_SPOILERS: dict[Reason, Spoil] = {
     "oversize": lambda value: _with_field(value, b'"note":"' + b"x" * OVERSIZE_BYTES + b'"'),
     "nested_too_deep": lambda value: _with_field(value, b'"note":' + b"[" * DEPTH + b"]" * DEPTH),
     "wrong_type": lambda value: _replaced(value, b'"customer":"', b'"customer":7,"name":"'),
+    "event_time_in_future": lambda value: _replaced(value, b'"at_ms":', b'"at_ms":9'),
 }
 OVERSIZE_ONE_IN = 20  # of the unreadable ones: they are a hundred times larger
 
@@ -90,6 +91,7 @@ class Load:
         self._asked = asyncio.Event()
         self._went = asyncio.Condition()
         self._stopped = False
+        self._piling_up = False
 
     async def run(self) -> None:
         """Send until told to stop; at least one slice."""
@@ -105,10 +107,14 @@ class Load:
                 await self._send_slice(producer)
                 async with self._went:
                     self._went.notify_all()
-                if len(self._waiting) >= SLICES_AHEAD:
+                while len(self._waiting) >= SLICES_AHEAD and not self._piling_up:
                     await self._taken_in(self._waiting.pop(0))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._asked.wait(), self._pause_seconds)
+
+    def forgo(self, reasons: Counter[str]) -> None:
+        """Unreadable ones among the records that were removed before anybody read them: no dead letters of theirs."""
+        self._records.reasons -= reasons
 
     def stop(self) -> None:
         """This slice is the last."""
@@ -126,6 +132,21 @@ class Load:
         async with self._went:
             self._asked.set()
             await self._went.wait()
+
+    async def pile_up(self, records: int) -> None:
+        """Send so many more, whether anybody takes them in or not."""
+        enough, self._piling_up = self.sent + records, True
+        try:
+            while self.sent < enough:
+                await self.another()
+        finally:
+            self._piling_up = False
+
+    async def until_taken_in(self) -> None:
+        """Return when the workers have taken in all that is out by now."""
+        left = dict(self._ends)
+        while left := await self._left(left):  # noqa: ASYNC110 - another process's doing
+            await asyncio.sleep(POLL_SECONDS)
 
     async def in_flight(self) -> int:
         """Source records sent and not yet committed by the workers; as last known where the broker is away."""
@@ -171,13 +192,18 @@ class Load:
     async def _taken_in(self, ends: dict[TopicPartition, int]) -> None:
         """Wait until the workers have committed up to there; if they lost some, the oracle will say so, not we."""
         left, deadline = dict(ends), time.monotonic() + TAKEN_IN_SECONDS_MAX
-        while left and not self._stopped and time.monotonic() < deadline:
-            with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(5.0):
-                    committed = await _committed(self._kafka, list(left))
-                left = {place: end for place, end in left.items() if committed.get(place, -1) < end}
-            if left:
+        while left and not self._stopped and not self._piling_up and time.monotonic() < deadline:
+            if left := await self._left(left):
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def _left(self, ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Those that the workers haven't committed up to; all of them where nobody can tell now."""
+        try:
+            async with asyncio.timeout(5.0):
+                committed = await _committed(self._kafka, list(ends))
+        except (KafkaError, TimeoutError):
+            return ends
+        return {place: end for place, end in ends.items() if committed.get(place, -1) < end}
 
 
 async def _committed(kafka: str, places: list[TopicPartition]) -> dict[TopicPartition, int]:

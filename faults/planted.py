@@ -1,7 +1,7 @@
 """Bugs, planted in a worker that the suite starts for it: whoever tests must find them, or the tests say nothing.
 
-Each is a way in which stream processors have really lost or doubled records. Number 3, a failed send that nobody
-looks at, can't be brought about by kills: `tests/contract/test_kafka_log.py` has it, on a real broker.
+Each is a way in which stream processors have really lost or doubled records. Most show after kills; number 3, a failed
+send that nobody looks at, shows where the broker refuses a record.
 """
 
 import asyncio
@@ -50,6 +50,19 @@ def failed_batch_skipped() -> None:
         self.positions.update(outputs.positions)
 
     Lane._unit = unit  # type: ignore[method-assign]  # noqa: SLF001 - the bug
+
+
+def failed_send_unnoticed() -> None:
+    """Nobody looks at what became of the appends: `commit_transaction` succeeds though a batch in it failed."""
+    commit = KafkaLog.commit
+
+    async def unchecked(self: Any, positions: Mapping[Place, int]) -> None:
+        for sent in self._sent:
+            sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._sent = []
+        await commit(self, positions)
+
+    KafkaLog.commit = unchecked  # type: ignore[method-assign]
 
 
 def changelog_record_left_out() -> None:
@@ -101,6 +114,7 @@ def fetched_dropped_at_a_rebalance() -> None:
 BUGS: dict[int, Callable[[], None]] = {
     1: offsets_before_outputs,
     2: failed_batch_skipped,
+    3: failed_send_unnoticed,
     4: changelog_record_left_out,
     5: replay_applied_twice,
     6: changelog_in_the_wrong_partition,

@@ -9,12 +9,19 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from streams import topics
+
 Length = Literal["short", "long"]
 CRASH_POINTS = (
     *(f"{stage}.P{number}" for number in range(1, 6) for stage in ("decide", "intake")),
     *("decide.P6", "P7", "P10", "P12"),
 )
+DAMAGES = ("lost customers", "damaged customer", "older position", "cut at the front", "emptied")
+SKEWS = ((60, False), (-60, False), (-10, True))  # minutes, and whether it jumps there under load
 SWALLOWED = ("EndTxn", "TxnOffsetCommit", "InitProducerId")
+REFUSED = (topics.JOURNAL.name, topics.CHANGELOG.name, topics.DECISIONS.name)
+FULL = ("broker disk full", "Redis disk full", "log disk full")
+STARVED = {"files": (8, 16), "memory": (60_000_000, 80_000_000)}  # a worker needs more to start
 NETWORK = ("cut 1 s", "cut 10 s", "reset", "half-open", "slow", "slices")
 
 
@@ -47,7 +54,9 @@ class Group(Struct, frozen=True):
 def least(length: Length) -> dict[str, int]:
     """How many faults of each row must hit while records are in flight, or the run shows nothing (I0)."""
     short = {"F-01": 20, "F-02": 14, "F-03": 1, "F-04": 3, "F-05": 3, "F-08": 3, "F-09": 3, "F-10": 6, "F-11": 3}
+    short |= {"F-14": 3, "F-15": 2, "F-18": 3, "F-19": 5, "F-20": 1, "F-21": 3, "F-25": 1, "F-28": 2}
     long = {"F-01": 300, "F-02": 250, "F-03": 3, "F-04": 15, "F-05": 30, "F-08": 50, "F-09": 50, "F-10": 45, "F-11": 15}
+    long |= {"F-14": 30, "F-15": 10, "F-18": 12, "F-19": 15, "F-20": 3, "F-21": 9, "F-25": 3, "F-28": 10}
     both = {"F-12": 1, "F-13": 3} if length == "short" else {"F-06": 1, "F-12": 3, "F-13": 15}
     return (short if length == "short" else long) | both
 
@@ -57,14 +66,15 @@ def groups(length: Length, seed: int, rows: Collection[str] = ()) -> list[Group]
     sizes = {"short": (120_000, 1_000, 4.0), "long": (700_000, 1_000, 3.0)}
     events, slice_records, pause_seconds = sizes[length]
     found = []
-    for name, make in (("workers", _workers), ("crashes", _crashes), ("servers", _servers)):
+    makers = {"workers": _workers, "crashes": _crashes, "servers": _servers, "limits": _limits, "data": _data}
+    for name, make in makers.items():
         drawn = [[step for step in one if not rows or step.row in rows] for one in make(length, _random(seed, name))]
         rounds = [one for one in drawn if one]
         if rounds:
             group = Group(
                 name=name,
                 rounds=rounds,
-                events=events,
+                events=events // 2 if name in ("limits", "data") else events,  # a backlog takes its time by itself
                 slice_records=slice_records,
                 pause_seconds=pause_seconds,
                 proxied=name == "servers",
@@ -161,3 +171,37 @@ def _network(fault: str) -> Step:
 def _swallows(random: Random) -> Iterator[Step]:
     for answer in SWALLOWED:
         yield Step("F-11", f"swallow {answer}", random.random(), 0, {"answer": answer, "count": 2})
+
+
+def append_refused(topic: str) -> Step:
+    """The broker takes no more records of that topic, for a while."""
+    return Step("F-18", f"append refused: {topic}", 0.0, 0, {"topic": topic, "seconds": 3})
+
+
+def _limits(length: Length, random: Random) -> list[Round]:
+    """What comes to a limit: records refused, files and memory denied, disks full, more work than anybody can do."""
+    short = length == "short"
+    rounds = [[append_refused(topic)] for topic in REFUSED * (1 if short else 4)]
+    rounds += [
+        [Step("F-15", f"starved of {of}", 0.0, random.randrange(2), {"of": of, "most": random.randint(*STARVED[of])})]
+        for of in sorted(STARVED) * (1 if short else 5)
+    ]
+    rounds += [[Step("F-14", fault, 0.0, 0, {"seconds": 3})] for fault in FULL for _ in range(1 if short else 10)]
+    random.shuffle(rounds)
+    records = 60_000 if short else 300_000
+    return rounds + [[Step("F-25", "backlog", 0.0, 0, {"records": records})] for _ in range(1 if short else 3)]
+
+
+def _data(length: Length, random: Random) -> list[Round]:
+    """The changelog is damaged, source records are gone unread, clocks are wrong, customers are forgotten."""
+    times = 1 if length == "short" else 3
+    rounds = [[Step("F-19", f"changelog {damage}", 0.0, 0, {"damage": damage})] for damage in DAMAGES * times]
+    rounds += [[Step("F-20", "gap", 0.0)] for _ in range(times)]
+    rounds += [
+        [Step("F-21", f"clock {minutes:+d} min", 0.0, 0, {"minutes": minutes, "jumps": jumps})]
+        for minutes, jumps in SKEWS * times
+    ]
+    erasures = range(2 if length == "short" else 10)
+    rounds += [[Step("F-28", "forget", random.random(), random.randrange(2), {"number": one})] for one in erasures]
+    random.shuffle(rounds)
+    return rounds

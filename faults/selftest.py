@@ -9,13 +9,14 @@ from faults.inject import Done
 from faults.orders import BROKE_OFF, carry_out
 from faults.planted import BUGS
 from faults.report import verdict
-from faults.schedule import Group, Round, Step
+from faults.schedule import Group, Round, Step, append_refused
+from streams import topics
 
 AT_ONCE = 3  # groups side by side: they mostly wait
 
 
 def rounds() -> list[Round]:
-    """Fourteen kills, a freeze, workers that join and leave: what brings the planted bugs to light."""
+    """Fourteen kills, a freeze, workers that join and leave, refused records: what brings the planted bugs to light."""
     kills = [[Step("F-01", "kill", 0.0, number % 2, {"pause_seconds": 0.2})] for number in range(6)]
     points = ("intake.P3", "intake.P4", "intake.P3", "decide.P3")  # those that no planted bug replaces
     crashes = [
@@ -24,7 +25,8 @@ def rounds() -> list[Round]:
     ]
     freeze = [[Step("F-04", "freeze", 0.0, 0, {"seconds": 9})]]
     storm = [[Step("F-12", "storm", 0.0, 0, {"seconds": 12})]]
-    return [*kills[:3], *crashes, *freeze, *storm, *kills[3:]]
+    refused = [[append_refused(topics.JOURNAL.name)]]
+    return [*kills[:3], *crashes, *freeze, *storm, *refused, *kills[3:]]
 
 
 def run(seed: int, chosen: Sequence[int] = ()) -> int:

@@ -15,6 +15,10 @@ from faults.schedule import Step
 FEED_SECONDS = 1.0
 
 
+class Skipped(Exception):  # noqa: N818 - it says what became of it
+    """A fault that can't be done on this machine; says what is missing."""
+
+
 class Target(Struct, frozen=True):
     """A running group. `proxy` is None in a group without one."""
 
@@ -48,5 +52,5 @@ class Target(Struct, frozen=True):
 
 
 # Does a fault and returns when it is over: how many times it was done, None for once. What it raises is what it found
-# wrong: AssertionError with a text for people, TimeoutError.
+# wrong: AssertionError with a text for people, TimeoutError. `Skipped` says that it can't be done here.
 Way = Callable[[Target, Step], Awaitable[int | None]]

@@ -10,7 +10,7 @@ from typing import NoReturn
 from cyclopts import App
 
 from agents import clock, crash_points
-from agents.worker import TICKS
+from agents.settings import TICKS
 from agents.worker import main as worker_main
 from faults import planted, raising
 from streams.journal import Entry, Tick, encode_entry

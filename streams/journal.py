@@ -43,11 +43,12 @@ class ConfigVersion(Struct, frozen=True, array_like=True, tag_field="kind", tag=
 
 
 class Forget(Struct, frozen=True, array_like=True, tag_field="kind", tag="forget"):
-    """A customer's data must go. `request` names the request, so that a repeat is recognised."""
+    """A customer's data until `at_ms` must go. `request` names the request, so that a repeat is recognised."""
 
     request: Annotated[str, Meta(min_length=1)]
     customer: Annotated[str, Meta(min_length=1)]
     at_ms: int
+    reason: str = ""
 
 
 Entry = EventEntry | Tick | ConfigVersion | Forget

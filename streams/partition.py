@@ -16,12 +16,18 @@ from msgspec import Struct, field
 
 from streams import config, engine, state
 from streams.actions import Decision
+from streams.forgotten import Forgotten
 from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Tick, kind_of
 from streams.rules import Rules, compile_rules
 
 PARTITION_KEY = b"\x00partition"  # no customer's: an identifier begins with a printable character
 CONFIG_KEY = b"\x00config"
-RESERVED_KEYS = frozenset((PARTITION_KEY, CONFIG_KEY))
+FORGOTTEN_KEY = b"\x00forgotten"
+RESERVED_KEYS = frozenset((PARTITION_KEY, CONFIG_KEY, FORGOTTEN_KEY))
+
+
+class DamagedState(ValueError):  # noqa: N818 - it says what is the matter
+    """A table that can't be what this partition wrote; says why, without a customer."""
 
 
 class JournalRecord(NamedTuple):
@@ -32,10 +38,19 @@ class JournalRecord(NamedTuple):
 
 
 class PartitionRecord(Struct, array_like=True):
-    """What the table keeps of the partition itself: the last applied journal offset and the last tick."""
+    """What the table keeps of the partition itself.
+
+    Attributes:
+        position: the last applied journal offset.
+        clock_ms: the last tick.
+        records: how many other records the table has; -1 where an earlier release didn't count.
+        content_bytes: how many bytes those have in all.
+    """
 
     position: int = -1
     clock_ms: int = -1
+    records: int = -1
+    content_bytes: int = -1
 
 
 class Batch(Struct):
@@ -46,6 +61,7 @@ class Batch(Struct):
         decisions: in order.
         counts: entries by kind.
         repeated: events that a customer had seen before.
+        forgotten: events from before their customer was forgotten; nothing came of them.
         newest_event_at_ms: the latest event time among the entries, -1 without an event.
     """
 
@@ -53,25 +69,33 @@ class Batch(Struct):
     decisions: list[Decision] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
+    forgotten: int = 0
     newest_event_at_ms: int = -1
 
 
 class Partition:
     """One partition's state. `table` holds the customers' blobs by key and is changed by `adopt` alone.
 
-    It is made from the table's content; the partition's own two records are taken out of that.
+    It is made from the table's content; the partition's own records are taken out of that.
+
+    Raises:
+        DamagedState: records are missing, too many, or not what they should be. What has the right size and can be
+            read is not looked into: a digest of all content would cost more than a tenth of an event.
     """
 
     def __init__(self, table: dict[bytes, bytes]) -> None:
-        record = msgspec.msgpack.decode(table.pop(PARTITION_KEY, b"\x90"), type=PartitionRecord)
+        record = _checked(table)
         self.position = record.position
         self.clock_ms = record.clock_ms
-        self.rules = _rules(table.pop(CONFIG_KEY, None))
+        self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY)}
+        self.rules = _rules(self._own[CONFIG_KEY])
+        self._forgotten = Forgotten(self._own[FORGOTTEN_KEY])
         self.table = table
+        self._records, self._content_bytes = record.records, record.content_bytes
         self._scheduled: dict[bytes, int] = {}
         self._heap: list[tuple[int, bytes]] = []
         for key, blob in table.items():
-            self._schedule(key, state.decode_header(blob).due_ms)
+            self._schedule(key, _header(blob, record.position).due_ms)
         self._batch = Batch()
 
     def compute(self, records: Iterable[JournalRecord]) -> Batch:
@@ -85,7 +109,9 @@ class Partition:
             batch.counts[kind] = batch.counts.get(kind, 0) + 1
             self._apply(offset, entry)
         if batch.counts:
-            batch.changes[PARTITION_KEY] = msgspec.msgpack.encode(PartitionRecord(self.position, self.clock_ms))
+            self._weigh(batch)
+            record = PartitionRecord(self.position, self.clock_ms, self._records, self._content_bytes)
+            batch.changes[PARTITION_KEY] = msgspec.msgpack.encode(record)
         return batch
 
     def adopt(self, batch: Batch) -> None:
@@ -95,6 +121,8 @@ class Partition:
                 self.table.pop(key, None)
             elif key not in RESERVED_KEYS:
                 self.table[key] = blob
+            elif key != PARTITION_KEY:
+                self._own[key] = blob
 
     @property
     def overdue(self) -> bool:
@@ -109,12 +137,15 @@ class Partition:
         elif isinstance(entry, ConfigVersion):
             self._on_config(entry)
         elif isinstance(entry, Forget):
-            self._batch.changes[entry.customer.encode()] = None
+            self._on_forget(entry)
 
     def _on_event(self, offset: int, entry: EventEntry) -> None:
         event, batch = entry.event, self._batch
         event.position = offset
         batch.newest_event_at_ms = max(batch.newest_event_at_ms, event.at_ms)
+        if self._forgotten.covers(event.customer, event.at_ms):
+            batch.forgotten += 1
+            return
         key = event.customer.encode()
         outcomes = engine.on_event(self._blob(key), event, self.clock_ms, self.rules, entry.traceparent)
         if outcomes.repeated:
@@ -146,6 +177,19 @@ class Partition:
             self.rules = _rules(content)
             self._batch.changes[CONFIG_KEY] = content
 
+    def _on_forget(self, entry: Forget) -> None:
+        """The state goes, the marker stays. The same request again may come after the customer did: it is ignored."""
+        if self._forgotten.add(entry):
+            self._batch.changes[entry.customer.encode()] = None
+            self._batch.changes[FORGOTTEN_KEY] = self._forgotten.encode()
+
+    def _weigh(self, batch: Batch) -> None:
+        """What the batch does to the number of records and of their bytes."""
+        for key, blob in batch.changes.items():
+            before = self._own.get(key) or self.table.get(key)
+            self._records += (blob is not None) - (before is not None)
+            self._content_bytes += (len(blob) if blob else 0) - (len(before) if before else 0)
+
     def _take(self, key: bytes, outcomes: engine.Outcomes) -> None:
         if outcomes.blob is not None:
             self._batch.changes[key] = outcomes.blob
@@ -167,6 +211,34 @@ class Partition:
         if self._scheduled.get(key) == due_ms:
             del self._scheduled[key]
         return key
+
+
+def _checked(table: dict[bytes, bytes]) -> PartitionRecord:
+    """The partition's record, taken out of the table, if the rest is what it says."""
+    try:
+        record = msgspec.msgpack.decode(table.pop(PARTITION_KEY, b"\x90"), type=PartitionRecord)
+    except msgspec.MsgspecError as error:
+        raise DamagedState("the partition's own record can't be read") from error
+    records, content_bytes = len(table), sum(map(len, table.values()))
+    if record.position < 0 and records:
+        raise DamagedState(f"{records} records, and none says which journal offset they belong to")
+    if record.records < 0:  # an earlier release's, or a new partition
+        record.records, record.content_bytes = records, content_bytes
+    if record.records != records:
+        raise DamagedState(f"{records} records, {record.records} were written")
+    if record.content_bytes != content_bytes:
+        raise DamagedState(f"{content_bytes} bytes in {records} records, {record.content_bytes} were written")
+    return record
+
+
+def _header(blob: bytes, position: int) -> state.Header:
+    try:
+        header = state.decode_header(blob)
+    except msgspec.MsgspecError as error:
+        raise DamagedState("a customer's record can't be read") from error
+    if header.position > position:
+        raise DamagedState(f"a record of journal offset {header.position}, the partition is at {position}")
+    return header
 
 
 def _rules(content: bytes | None) -> Rules:

@@ -2,20 +2,25 @@
 
 import asyncio
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from agents.crash_points import EXIT_CODE, VARIABLE
 from agents.stack.process import free_port
-from faults import report
+from faults import planted, report
+from faults.fleet import Fleet, Slot
 from faults.group import Result
 from faults.inject import Done
 from faults.proxy import END_TXN, Proxy, proxying
+from faults.report import Report
 from faults.schedule import CRASH_POINTS, Group, groups, least
+from faults.ways import way_of
 
 FETCH = 1
 LIMIT_SECONDS = 10
@@ -156,6 +161,60 @@ def test_a_schedule_has_every_crash_point_and_follows_its_seed() -> None:
     assert hits(groups("short", 1, ["F-04"])).keys() == {"F-04"}
 
 
+@pytest.mark.parametrize("length", ["short", "long"])
+def test_every_fault_of_a_schedule_can_be_done_and_its_row_has_a_name(length: str) -> None:
+    kind = "short" if length == "short" else "long"
+    steps = [step for group in groups(kind, 1) for some in group.rounds for step in some]
+    assert all(way_of(step.fault) for step in steps)
+    assert {step.row for step in steps} <= report.ROWS.keys()
+
+
+def test_each_of_the_eight_bugs_can_be_planted() -> None:
+    assert sorted(planted.BUGS) == list(range(1, 9))
+
+
+@asynccontextmanager
+async def sleeping_worker(folder: Path) -> AsyncIterator[Slot]:
+    fleet = Fleet([sys.executable, "-c", "import time; time.sleep(60)"], {}, folder)
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            yield fleet.add()
+    finally:
+        await fleet.end()
+
+
+async def pid_of(slot: Slot, starts: int) -> int:
+    while slot.starts < starts or slot.process is None:  # noqa: ASYNC110 - another task's doing
+        await asyncio.sleep(0.01)
+    return slot.process.pid
+
+
+async def files_max(slot: Slot, starts: int) -> int:
+    return resource.prlimit(await pid_of(slot, starts), resource.RLIMIT_NOFILE)[0]
+
+
+async def test_a_limit_is_for_the_next_start_only(tmp_path: Path) -> None:
+    async with sleeping_worker(tmp_path) as slot:
+        usual = await files_max(slot, 1)
+        slot.limits = {resource.RLIMIT_NOFILE: 20}
+        slot.kill(0.0)
+        assert await files_max(slot, 2) == 20
+        slot.kill(0.0)
+        assert await files_max(slot, 3) == usual
+
+
+async def test_a_worker_that_may_not_start_waits_until_it_may(tmp_path: Path) -> None:
+    async with sleeping_worker(tmp_path) as slot:
+        await pid_of(slot, 1)
+        slot.may_start.clear()
+        slot.kill(0.0)
+        await slot.until_ended(1, LIMIT_SECONDS)
+        await asyncio.sleep(0.2)
+        assert slot.starts == 1
+        slot.may_start.set()
+        assert await pid_of(slot, 2)
+
+
 def test_problems_are_sorted_into_lost_doubled_and_wrong() -> None:
     told = ["lost: t, partition 0, offset 3", "2 journal entries were never decided", "taken in 2 times: x"]
     told += ["published twice: y", "7 records of the state differ from the oracle's"]
@@ -167,6 +226,18 @@ def test_a_fault_that_missed_does_not_count() -> None:
     results = [Result("workers", 1, done=done)]
     assert report.too_few(results, {"F-01": 2}) == []
     assert report.too_few(results, {"F-01": 3}) == ["I0: F-01 hit 2 times, at least 3 are wanted"]
+
+
+def test_a_fault_that_this_machine_cannot_do_is_told_as_skipped_and_is_no_miss() -> None:
+    done = [
+        Done("F-21", "clock +60 min", 1.0, 5, 0.1, times=0, skipped="nothing there"),
+        Done("F-28", "forget", 1, 5, 0),
+    ]
+    results = [Result("data", 1, done=done)]
+    assert report.too_few(results, {"F-21": 3, "F-28": 1}) == []
+    whole = Report("short", 1, {"cores": 1, "cpu": "", "kernel": "", "python": ""}, {}, "", 1.0, results, [])
+    rows = [line for line in report.as_markdown(whole).splitlines() if line.startswith(("| F-21", "| F-28"))]
+    assert [("skipped: nothing there" in row, "| 0 | 0/1 |" in row) for row in rows] == [(True, True), (False, False)]
 
 
 def test_percentiles_of_few() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from agents import lane, stop, watchdog
-from agents.assignment import DRAIN_LIMIT_SECONDS
+from agents.assignment import DRAIN_LIMIT_SECONDS, STOP_DRAIN_LIMIT_SECONDS
 from agents.audit.checks import checks
 from agents.audit.log import Moment
 from agents.audit.tallies import Tallies
 from agents.kafka_log import TRANSACTION_TIMEOUT_MS
 from agents.supervisor import STOP_LIMIT_SECONDS
-from agents.worker import HEARTBEAT_SECONDS, SESSION_TIMEOUT_SECONDS
+from agents.worker import FLUSH_VIEWS_SECONDS, HEARTBEAT_SECONDS, SESSION_TIMEOUT_SECONDS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
 LIMITS = re.findall(r"^\|[^|]+\| ([\d.]+) \| `([\w.]+)\.(\w+)` \|$", PAGE, re.MULTILINE)
@@ -27,10 +27,11 @@ def test_a_limit_on_the_page_is_the_codes(said: str, module: str, name: str) -> 
 
 
 def test_limits_are_on_the_page_in_the_order_that_they_need() -> None:
-    assert len(LIMITS) == 8
+    assert len(LIMITS) == 10
     assert len(IN_TEXT) == 3
     seconds = [float(said) for said, _, _ in LIMITS]
     assert seconds == sorted(seconds)
+    assert STOP_DRAIN_LIMIT_SECONDS + FLUSH_VIEWS_SECONDS < STOP_LIMIT_SECONDS
     assert HEARTBEAT_SECONDS < SESSION_TIMEOUT_SECONDS < STOP_LIMIT_SECONDS
     assert lane.UNIT_LIMIT_SECONDS < DRAIN_LIMIT_SECONDS < TRANSACTION_TIMEOUT_MS / 1000 < watchdog.STUCK_SECONDS
 

@@ -23,8 +23,8 @@ PLACE = Place("card-transactions", 0)
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens
 
 
-def test_pauses_double_from_half_a_second_to_half_a_minute() -> None:
-    assert [pause_seconds(failures) for failures in (1, 2, 3, 6, 7, 100)] == [0.5, 1, 2, 16, 30, 30]
+def test_pauses_double_from_half_a_second_to_ten() -> None:
+    assert [pause_seconds(failures) for failures in (1, 2, 3, 5, 6, 100)] == [0.5, 1, 2, 8, 10, 10]
 
 
 class Time:

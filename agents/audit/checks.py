@@ -104,11 +104,12 @@ def _accounting(tallies: Tallies) -> Check:
         found.add(difference)
     return check(
         ("I6", "accounting"),
-        "Source records = journal events + dead letters; journal events = decided + repeated.",
+        "Source records = journal events + dead letters; journal events = decided + repeated + forgotten.",
         {
             "journal_events": sources.events,
-            "decided": entries["event"] - tallies.repeated,
+            "decided": entries["event"] - tallies.repeated - tallies.forgotten,
             "repeated": tallies.repeated,
+            "forgotten": tallies.forgotten,
             "waiting": waiting,
             **{f"entries_{kind}": count for kind, count in sorted(entries.items())},
             **{f"dead_{reason}": count for reason, count in sorted(sources.letters.items())},

@@ -43,6 +43,7 @@ class Partition:
         tallies.states.compare(self._number, table, machine.tables[self._number])
         tallies.entries.update(machine.entries)
         tallies.repeated += machine.repeated
+        tallies.forgotten += machine.forgotten
 
     async def _table(self) -> Table:
         table: Table = {}

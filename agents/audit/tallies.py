@@ -34,6 +34,7 @@ class Tallies(Struct, kw_only=True):
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
     entries: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
+    forgotten: int = 0
     ticks_back: int = 0
     ticks_ahead: int = 0
     first_event_at_ms: float = float("inf")

@@ -53,6 +53,7 @@ class Summary(Struct):
         records: lines that were read.
         entries: journal entries applied, by kind.
         repeated: events that their customer had seen before.
+        forgotten: events from before their customer was forgotten.
         passed_over: entries at or below an offset that was applied already.
         decisions: by trigger, then by outcome.
     """
@@ -60,6 +61,7 @@ class Summary(Struct):
     records: int = 0
     entries: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
+    forgotten: int = 0
     passed_over: int = 0
     customers: int = 0
     dead_letters: Counter[str] = field(default_factory=Counter)
@@ -150,6 +152,7 @@ def _dead_letters(summary: Summary, sink: BinaryIO | None) -> Callable[[Line, Re
 
 def _finish(summary: Summary, machine: Replay) -> None:
     summary.entries, summary.repeated, summary.passed_over = machine.entries, machine.repeated, machine.passed_over
+    summary.forgotten = machine.forgotten
     summary.customers = sum(key not in RESERVED_KEYS for table in machine.tables.values() for key in table)
 
 
@@ -159,7 +162,8 @@ def _tell(summary: Summary, *, json: bool) -> None:
         return
     rows: list[tuple[str, str, int]] = [("records", "", summary.records)]
     rows += [("entries", kind, count) for kind, count in sorted(summary.entries.items())]
-    rows += [("repeated events", "", summary.repeated), ("passed over", "", summary.passed_over)]
+    rows += [("repeated events", "", summary.repeated), ("forgotten events", "", summary.forgotten)]
+    rows += [("passed over", "", summary.passed_over)]
     rows += [("customers", "", summary.customers)]
     rows += [("dead letters", reason, count) for reason, count in sorted(summary.dead_letters.items())]
     for trigger, outcomes in sorted(summary.decisions.items()):

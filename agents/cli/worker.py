@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter, validators
 
 from agents.cli.output import settings
+from agents.settings import TICKS  # not from the worker: it would import all of Faust, a second of every start
 from agents.supervisor import Supervisor
-from agents.worker import TICKS
 
 app = App(
     name="worker",

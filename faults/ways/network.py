@@ -3,10 +3,13 @@
 import asyncio
 
 from faults import proxy
+from faults.fleet import Slot
+from faults.probes import honest
 from faults.schedule import Step
 from faults.target import Target, Way
 
 HALF_OPEN_SECONDS_MAX = 150.0
+UNNOTICED_SECONDS = 25.0  # until here no time-out of a worker's has ended a connection
 SWALLOW_SECONDS_MAX = 60.0
 ANSWERS = {
     "EndTxn": proxy.END_TXN,
@@ -36,12 +39,17 @@ async def slices(target: Target, step: Step) -> None:
 
 
 async def half_open(target: Target, _: Step) -> None:
-    """Until each worker has noticed by itself: its own time-outs end it, or it joins again."""
-    known = [(slot, slot.starts, slot.readies()) for slot in target.fleet.slots]
+    """Until each worker has noticed by itself: its own time-outs end it, or it joins again. None may seem ready."""
+    known = {slot.number: (slot.starts, slot.readies()) for slot in target.fleet.slots}
     await target.need_proxy().half_open()
-    async with target.feeding():
+    unnoticed_until = target.fleet.now() + UNNOTICED_SECONDS
+
+    def cut_off(slot: Slot) -> bool:
+        return known.get(slot.number) == (slot.starts, slot.readies()) and target.fleet.now() < unnoticed_until
+
+    async with target.feeding(), honest(target.fleet, cut_off):
         await asyncio.gather(
-            *(slot.until_back(starts, readies, HALF_OPEN_SECONDS_MAX) for slot, starts, readies in known)
+            *(slot.until_back(*known[slot.number], HALF_OPEN_SECONDS_MAX) for slot in target.fleet.slots)
         )
 
 

@@ -238,3 +238,4 @@ async def test_a_table_is_read_to_its_end_past_markers_and_aborted_records(broke
     table = (await read_table(broker, TABLE.topic, [0]))[0]
     assert table[key] == b"new"
     assert b"gone" not in table
+    assert await read_table(broker, TABLE.topic, [0], lambda: False) == {0: {}}, "nobody waits for it any more"

@@ -18,6 +18,7 @@ from streams import events, state
 from streams.actions import Decision
 from streams.facts import Facts
 from streams.journal import Entry, EventEntry, Source, Tick
+from streams.partition import PARTITION_KEY, PartitionRecord
 from streams.rules import Rules
 from streams.trigger import Candidate, Rule, Trigger, load
 from tests.core import scenario
@@ -199,7 +200,8 @@ def test_other_entries_leave_its_state_undecoded(one: Trigger) -> None:
     world.take([scenario.rules(scenario.Case("", [], []))])
     unreadable = msgspec.msgpack.encode("not this trigger's state")
     customer = state.encode(state.Customer(triggers={one.name: Raw(unreadable)}))
-    world = World(world.kept | {scenario.CUSTOMER.encode(): customer})
+    uncounted = msgspec.msgpack.encode(PartitionRecord(0))
+    world = World(world.kept | {scenario.CUSTOMER.encode(): customer, PARTITION_KEY: uncounted})
     chance = random.Random(3)  # noqa: S311 - seeded
     others = [kind for kind in events.EVENT_TYPES if kind not in one.on]
     entries = [EventEntry(any_event(kind, chance, n, scenario.CUSTOMER), SOURCE) for n, kind in enumerate(others)]

@@ -15,12 +15,17 @@ WAIT_SECONDS = 60
 STOP_SECONDS = 15  # a worker has ten, its supervisor waits for it
 
 
+def addresses(cluster: Stack) -> dict[str, str]:
+    """A worker's environment."""
+    own = {settings.KAFKA: cluster.kafka, settings.REDIS: cluster.redis, settings.HTTP: "127.0.0.1:0"}
+    return {**os.environ, **own}
+
+
 @contextmanager
 def running(command: Sequence[str], cluster: Stack, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """The process; afterwards it is told to stop and must do so cleanly."""
-    addresses = {settings.KAFKA: cluster.kafka, settings.REDIS: cluster.redis, settings.HTTP: "127.0.0.1:0"}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env={**os.environ, **addresses}, stdout=output)  # noqa: S603 - our own
+        process = subprocess.Popen(command, env=addresses(cluster), stdout=output)  # noqa: S603 - our own
         try:
             yield process
             process.send_signal(signal.SIGTERM)

@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from agents import settings
-from agents.health import AddressError, Health, serving
+from agents.health import QUIET_SECONDS_MAX, AddressError, Health, serving
 from agents.metrics import Metrics
 
 ANY_PORT = "127.0.0.1:0"
@@ -80,14 +80,45 @@ async def test_ready_when_assigned_and_recovered_redis_shown_but_not_counted() -
     redis = [True]
     health, _ = worker(redis_ok=lambda: redis[0])
     async with serving(ANY_PORT, health, Metrics().registry) as url:
-        assert await probe(f"{url}/readyz") == (503, {"partitions": False, "recovery": False, "redis": True})
+        well = {"partitions": True, "recovery": True, "kafka": True, "batch": True, "redis": True}
+        assert await probe(f"{url}/readyz") == (503, {**well, "partitions": False, "recovery": False})
         health.assigned(2)
-        assert await probe(f"{url}/readyz") == (503, {"partitions": True, "recovery": False, "redis": True})
+        assert await probe(f"{url}/readyz") == (503, {**well, "recovery": False})
         health.recovered()
         redis[0] = False
-        assert await probe(f"{url}/readyz") == (200, {"partitions": True, "recovery": True, "redis": False})
+        assert await probe(f"{url}/readyz") == (200, {**well, "redis": False})
         health.assigned(1)  # a rebalance
         assert (await probe(f"{url}/readyz"))[0] == 503
+
+
+async def test_not_ready_while_kafka_is_silent_but_alive() -> None:
+    quiet = [QUIET_SECONDS_MAX]
+    health, _ = worker(kafka_quiet_seconds=lambda: quiet[0])
+    health.assigned(4)
+    health.recovered()
+    async with serving(ANY_PORT, health, Metrics().registry) as url:
+        assert (await probe(f"{url}/readyz"))[0] == 200
+        quiet[0] += 0.1
+        status, checks = await probe(f"{url}/readyz")
+        assert (status, checks["kafka"]) == (503, False)
+        assert (await probe(f"{url}/livez"))[0] == 200
+        quiet[0] = 0.0
+        assert (await probe(f"{url}/readyz"))[0] == 200
+
+
+async def test_not_ready_while_a_batch_hangs_long_before_it_counts_as_dead() -> None:
+    health, clock = worker()
+    health.assigned(4)
+    health.recovered()
+    async with serving(ANY_PORT, health, Metrics().registry) as url:
+        health.batch_started("decide", 0)
+        clock.seconds += QUIET_SECONDS_MAX + 1
+        health.loop_turned()
+        status, checks = await probe(f"{url}/readyz")
+        assert (status, checks["batch"]) == (503, False)
+        assert (await probe(f"{url}/livez"))[0] == 200
+        health.batch_ended("decide", 0)
+        assert (await probe(f"{url}/readyz"))[0] == 200
 
 
 async def test_a_worker_without_partitions_is_not_ready() -> None:

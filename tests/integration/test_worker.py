@@ -1,7 +1,11 @@
 """One worker in service, on a real Kafka and a real Redis: idle, fed, with Redis away, and told to stop."""
 
 import asyncio
+import multiprocessing
+import os
 import re
+import signal
+import subprocess
 import sys
 import urllib.request
 from collections import Counter
@@ -11,7 +15,7 @@ from pathlib import Path
 
 import redis
 
-from agents import journal_dump
+from agents import journal_dump, settings, stop
 from agents.demo.generator import generate
 from agents.demo.poison import Poisoned
 from agents.demo.send import send
@@ -27,6 +31,8 @@ from tests.integration.running import running, until, until_ready
 
 EVENTS = 15_000
 TICKS = 3
+LOAD_EVENTS = 200_000  # far more than are taken in before Kafka hangs
+SUPERVISOR = (str(Path(sys.executable).with_name("bellwether")), "worker")
 
 
 @contextmanager
@@ -59,12 +65,17 @@ async def views_equal_states(cluster: Stack) -> bool:
     return True
 
 
-def metric(log: Path, name: str) -> float:
-    """The sum of a metric's values over its labels."""
+def asked(log: Path, path: str) -> str:
+    """What a worker answers over HTTP."""
     url = re.search(r'"url": "([^"]+)"', log.read_text())
     assert url
-    with urllib.request.urlopen(f"{url[1]}/metrics") as answer:  # noqa: S310 - its own address
-        lines = answer.read().decode().splitlines()
+    with urllib.request.urlopen(f"{url[1]}/{path}") as answer:  # noqa: S310 - its own address
+        return str(answer.read().decode())
+
+
+def metric(log: Path, name: str) -> float:
+    """The sum of a metric's values over its labels."""
+    lines = asked(log, "metrics").splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
 
@@ -117,3 +128,47 @@ def test_decisions_go_on_while_redis_is_away_and_the_view_catches_up(cluster: St
         assert metric(log, "bellwether_views_behind_entries") > 0
         cluster.start_redis()
         asyncio.run(until(lambda: views_equal_states(cluster)))
+
+
+def test_told_to_stop_while_kafka_hangs_a_worker_ends_of_itself_before_its_supervisor_kills_it(
+    cluster: Stack, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    addresses = {settings.KAFKA: cluster.kafka, settings.REDIS: cluster.redis, settings.HTTP: "127.0.0.1:0"}
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(SUPERVISOR, env={**os.environ, **addresses}, stdout=output, stderr=output)  # noqa: S603 - our own
+    try:
+        asyncio.run(until_a_unit_hangs(cluster, log))
+        supervisor.send_signal(signal.SIGTERM)
+        assert supervisor.wait(60) == stop.Code.TIMED_OUT
+        assert "drain_took_too_long" in log.read_text()
+    finally:
+        os.kill(cluster.pids["kafka"], signal.SIGCONT)
+        supervisor.kill()
+        supervisor.wait()
+
+
+async def until_a_unit_hangs(cluster: Stack, log: Path) -> None:
+    """Under load, the broker freezes; returns when a unit of work has been under way for more than a second."""
+
+    async def taking_in() -> bool:
+        return metric(log, "bellwether_records_total") > 0
+
+    async def hangs() -> bool:
+        return '"ok":true,"detail":"the oldest under way began 0.' not in asked(log, "livez")
+
+    await until_ready(log)
+    sending = multiprocessing.get_context("spawn").Process(target=load, args=(cluster.kafka,))
+    sending.start()
+    try:
+        await until(taking_in)
+        os.kill(cluster.pids["kafka"], signal.SIGSTOP)
+        await until(hangs)
+    finally:
+        sending.kill()
+        sending.join()
+
+
+def load(kafka: str) -> None:
+    """In a process of its own: a producer can't be closed while Kafka hangs."""
+    asyncio.run(send(kafka, generate(LOAD_EVENTS, seed=8).records, LOAD_EVENTS, lambda _: None))

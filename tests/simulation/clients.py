@@ -142,6 +142,9 @@ class Consumer:
     async def position(self, partition: TopicPartition) -> int:
         return self._positions[partition]
 
+    async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 0)
+
     async def end_offsets(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         await self._client.world("ends")
         return {partition: self._cluster.ends.get(partition, 0) for partition in partitions}

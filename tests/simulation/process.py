@@ -67,8 +67,8 @@ class Process:
         self._generation = 0
         self._queues: dict[str, deque[Batch]] = {}
         self._fetched = asyncio.Event()
-        self._recovery: asyncio.Task[None] | None = None
-        self._tasks = [loop.create_task(one) for one in (self._membership(), self._fetch(), self._deliver())]
+        parts = {"membership": self._membership(), "fetch": self._fetch(), "deliver": self._deliver()}
+        self._tasks = {part: loop.create_task(coroutine) for part, coroutine in parts.items()}
 
     @property
     def is_over(self) -> bool:
@@ -88,9 +88,9 @@ class Process:
     def step(self) -> str:
         """Let one thing happen in it; what that was."""
         name = self.loop.go_on()
-        for task in (*self._tasks, *filter(None, [self._recovery])):
-            if task.done() and not task.cancelled() and not isinstance(task.exception(), Exited | None):
-                self.loop.exit = f"{BROKEN}: {task.exception()!r}"
+        for task in self._tasks.values():
+            if task.done() and (error := _error(task)) is not None:
+                self.loop.exit = f"{BROKEN}: {error!r}"
         return name
 
     async def _membership(self) -> None:
@@ -112,9 +112,9 @@ class Process:
 
     def _recover_again(self) -> None:
         """Faust gives up waiting for the recovery of the last rebalance; ours goes on beside the new one."""
-        if self._recovery is not None:
-            self._recovery.cancel()
-        self._recovery = self.loop.create_task(self._recover(self._generation))
+        if recovery := self._tasks.get("recovery"):
+            recovery.cancel()
+        self._tasks["recovery"] = self.loop.create_task(self._recover(self._generation))
 
     async def _recover(self, generation: int) -> None:
         await self.loop.world("recover")
@@ -145,6 +145,12 @@ class Process:
                 self.assignment.offer(full[self._pick(len(full))].popleft())
             else:
                 self._fetched.clear()
+
+
+def _error(task: asyncio.Task[None]) -> BaseException | None:
+    """What a task ended with that it shouldn't have."""
+    error = None if task.cancelled() else task.exception()
+    return None if isinstance(error, Exited) else error
 
 
 def together(numbers: set[int]) -> list[tuple[str, int]]:

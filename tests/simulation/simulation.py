@@ -21,6 +21,7 @@ from tests.simulation.group import Group
 from tests.simulation.loop import Clock, Loop
 from tests.simulation.process import Process
 
+ALL = 1 << 20
 STEPS_MAX = 20_000
 FAULTS_MAX = 7
 FAULT_AT_MAX = 160
@@ -64,9 +65,7 @@ class Simulation:
         """What doesn't hold at the end; empty: all is well."""
         for _ in range(2 + self._chance.randrange(2)):
             self._start()
-        self._later("operator", self._operate)
-        self._later("produce", self._produce)
-        self._later("tick", self._tick)
+        self._begin()
         for step in range(STEPS_MAX):
             if self._faults and step >= self._faults[-1]:
                 self._fault()
@@ -75,12 +74,18 @@ class Simulation:
         else:
             return [f"never settled: {', '.join(check.unread(self._cluster)) or 'nothing unread'}"]
         self._cluster.settle()
-        return self._broken + check.problems(Client(self._cluster), Loop(self._chance, self._clock))
+        return self._broken + check.problems(Client(self._cluster, room=lambda: ALL), Loop(self._chance, self._clock))
+
+    def _begin(self) -> None:
+        """What the workers will find to do comes bit by bit."""
+        self._later("operator", self._operate)
+        self._later("produce", self._produce)
+        self._later("tick", self._tick)
 
     def _step(self) -> bool:
         """Let one thing happen somewhere; False when there is nothing left to do."""
         self._clock.now += 0.001
-        busy = [one for one in self._processes if one.loop.is_busy and not one.is_frozen]
+        busy = [one for one in self._processes if not one.is_frozen and (one.loop.waiting or one.loop.is_busy)]
         has_events = bool(self._events or self._cluster.settling)
         if has_events and (not busy or self._chance.random() < WORLD_SHARE):
             self._world()
@@ -277,4 +282,5 @@ def prepared() -> Iterator[None]:
         stack.enter_context(patch.object(intake, "Reader", cache(intake.Reader)))
         stack.enter_context(patch.object(assignment, "log", SimpleNamespace(info=lambda *_, **__: None)))
         stack.enter_context(patch.object(partition, "_rules", cache(partition._rules)))
+        stack.callback(Loop.none_current)
         yield

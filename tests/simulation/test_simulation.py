@@ -19,6 +19,7 @@ from tests.simulation.simulation import prepared
 ROOT = Path(__file__).parents[2]
 SEEDS = 2500
 SEEDS_TO_CATCH_MAX = 100
+JOURNALS, SCHEDULES = 40, 6
 LATE_RECOVERY = "a recovery begun between revocation and assignment opened the reading of lost partitions"
 # Seeds that failed once, and what they found.
 FOUND = {
@@ -34,6 +35,18 @@ def test_nothing_is_lost_doubled_or_reordered_whatever_breaks() -> None:
     assert report.counts["kill"] > SEEDS / 2, "the faults must hit"
     rare = {"fenced", "timed_out", "stopped", "batch_failed", "freeze", "expel", "expire", "append", "commit", "answer"}
     assert {name for name in rare if report.counts[name] < 10} == set()
+
+
+def test_one_journal_leads_to_the_same_under_whatever_schedule() -> None:
+    report = campaign.run(range(JOURNALS), schedules=SCHEDULES)
+    assert report.failed is None, str(report)
+    assert report.counts["kill"] > JOURNALS * SCHEDULES / 2, "the faults must hit"
+
+
+def test_what_depends_on_the_schedule_is_seen() -> None:
+    report = campaign.run(range(JOURNALS), "id_by_the_clock", schedules=SCHEDULES)
+    assert report.failed is not None
+    assert report.problems[0] == f"I10 one journal, {SCHEDULES} outcomes under {SCHEDULES} schedules"
 
 
 @pytest.mark.parametrize("seed", FOUND)

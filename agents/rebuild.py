@@ -1,0 +1,148 @@
+"""States made anew from the journal, when the changelog was lost or damaged. Nothing is published again.
+
+    no worker runs -> its producers are fenced -> the journal is decided again, as far as it was -> states are written
+
+What is written goes out in several transactions, the partition's own record in the last: whoever is interrupted leaves
+a state behind that every worker refuses, and begins again.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import msgspec
+from aiokafka.admin import AIOKafkaAdminClient
+from msgspec import Struct
+
+from agents import journal_dump
+from agents.kafka_log import KafkaLog
+from agents.kafka_reader import committed_positions, read_table
+from agents.replay import Replay
+from agents.unit_of_work import Place, Record
+from agents.verify import state_position
+from streams import topics
+from streams.partition import PARTITION_KEY
+
+RECORDS_PER_TRANSACTION = 5000
+GONE_SECONDS_MAX = 12.0  # a killed worker is a member of its group until its session ends
+POLL_SECONDS = 0.5
+MEMBERS = 5  # where a described group has them
+Table = dict[bytes, bytes]
+
+
+class RebuildError(Exception):
+    """States can't be rebuilt now; says why."""
+
+
+class Rebuilt(Struct, frozen=True):
+    """What came of a partition.
+
+    Attributes:
+        position: up to where the journal is applied: the offset of the next entry.
+        records: how many records its state has, the partition's own included.
+        changed: how many of them were missing or different; `removed`: were there and shouldn't have been.
+    """
+
+    partition: int
+    position: int
+    records: int
+    changed: int
+    removed: int
+
+
+async def rebuild(kafka: str, progress: Callable[[int, int], object] = lambda *_: None) -> list[Rebuilt]:
+    """Write each partition's state as the journal gives it, up to where decisions were published.
+
+    Raises:
+        RebuildError: workers run, or the journal isn't whole.
+        JournalError, MissingTopic: a record of the journal is no entry; there is no journal.
+        KafkaError, TimeoutError: the broker is out of reach.
+    """
+    await without_workers(kafka)
+    logs = [KafkaLog(kafka, f"{topics.APP}-decide-{number}", topics.APP) for number in range(topics.PARTITIONS)]
+    try:
+        await asyncio.gather(*(log.start() for log in logs))
+        tables = await read_table(kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))
+        reached = await _reached(kafka, tables)
+        machine = await _decided(kafka, reached, progress)
+        return [
+            await _written(log, number, tables[number], machine.tables.get(number, {}), reached[number])
+            for number, log in enumerate(logs)
+        ]
+    finally:
+        await asyncio.gather(*(log.stop() for log in logs))
+
+
+async def without_workers(kafka: str) -> None:
+    """Wait until the group has no members.
+
+    Raises:
+        RebuildError: it still has some.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        async with asyncio.timeout(GONE_SECONDS_MAX):
+            while await _members(admin):  # noqa: ASYNC110 - other processes have no event to wait for
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError as error:
+        raise RebuildError("Workers are running: stop all of them first.") from error
+    finally:
+        await admin.close()
+
+
+async def _members(admin: AIOKafkaAdminClient) -> int:
+    """How many workers the group has."""
+    return sum(
+        len(group[MEMBERS]) for one in await admin.describe_consumer_groups([topics.APP]) for group in one.groups
+    )
+
+
+async def _reached(kafka: str, tables: dict[int, Table]) -> dict[int, int]:
+    """Up to where each journal partition was decided: the group and the state say it, and either may be lost."""
+    places = [Place(topics.JOURNAL.name, number) for number in tables]
+    committed = await committed_positions(kafka, topics.APP, places)
+    reached = {place.partition: committed[place] or 0 for place in places}
+    for number, table in tables.items():
+        with suppress(msgspec.MsgspecError):  # damaged: the group knows it, then
+            reached[number] = max(reached[number], state_position(table) + 1)
+    return reached
+
+
+async def _decided(kafka: str, reached: dict[int, int], progress: Callable[[int, int], object]) -> Replay:
+    machine, first, last = Replay(), dict[int, int](), dict.fromkeys(reached, -1)
+    async for number, record in journal_dump.read(kafka, progress):
+        first.setdefault(number, record.offset)
+        last[number] = record.offset
+        if record.offset < reached[number]:
+            machine.apply(number, record)
+    for number, offset in reached.items():
+        if first.get(number, 0) > 0:
+            raise RebuildError(
+                f"{topics.JOURNAL.name}, partition {number} begins at {first[number]}: the rest is gone."
+            )
+        if last[number] < offset - 1:
+            raise RebuildError(
+                f"{topics.JOURNAL.name}, partition {number} ends before {offset}, up to where it was read."
+            )
+    return machine
+
+
+async def _written(log: KafkaLog, number: int, found: Table, made: Table, reached: int) -> Rebuilt:
+    """The partition's own record comes last: until then, nobody takes the rest for whole."""
+    journal, changelog = Place(topics.JOURNAL.name, number), Place(topics.CHANGELOG.name, number)
+    changes = list(_changes(found, made))
+    for first in range(0, len(changes), RECORDS_PER_TRANSACTION):
+        await log.begin()
+        await log.append(changelog, changes[first : first + RECORDS_PER_TRANSACTION])
+        await log.commit({journal: reached})
+    removed = sum(one.value is None for one in changes)
+    return Rebuilt(number, reached, len(made), len(changes) - removed, removed)
+
+
+def _changes(found: Table, made: Table) -> Iterator[Record]:
+    for key in found.keys() - made.keys():
+        yield Record(key, None)
+    for key in sorted(made, key=lambda one: one == PARTITION_KEY):
+        if found.get(key) != made[key] or key == PARTITION_KEY:
+            yield Record(key, made[key])

@@ -1,0 +1,90 @@
+"""A changelog that lost something, and sources that did: the worker says so and ends; how operators get on again."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiokafka
+import pytest
+
+from agents.demo.generator import generate
+from agents.demo.send import send
+from agents.kafka_reader import committed_positions
+from agents.stack import Stack
+from agents.unit_of_work import Place
+from agents.verify import live_tables, settled
+from faults import damages
+from streams import topics
+from tests.integration.running import addresses, running, until, until_ready
+
+Command = Callable[..., Any]
+EVENTS = 3_000
+WORKER = (sys.executable, "-m", "agents.worker")
+REFUSES_SECONDS_MAX = 30
+SOURCE = Place("card-transactions", 0)
+
+
+def ended(cluster: Stack) -> tuple[int, str]:
+    """Exit code and log of a worker that must end by itself."""
+    done = subprocess.run(  # noqa: S603 - our own
+        WORKER, env=addresses(cluster), capture_output=True, text=True, timeout=REFUSES_SECONDS_MAX, check=False
+    )
+    return done.returncode, done.stdout
+
+
+def test_a_damaged_changelog_is_refused_and_made_anew_from_the_journal(
+    cluster: Stack, tmp_path: Path, bellwether: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BELLWETHER_KAFKA", cluster.kafka)
+    kafka, events = cluster.kafka, list(generate(EVENTS, seed=5).records)
+    with running(WORKER, cluster, tmp_path / "log"):
+        asyncio.run(until_ready(tmp_path / "log"))
+        refused = bellwether("state", "rebuild")
+        assert (refused.code, "Workers are running" in refused.err) == (1, True)
+        asyncio.run(send(kafka, events[: EVENTS // 2], EVENTS, lambda _: None))
+        asyncio.run(until(lambda: settled(kafka)))
+    whole = asyncio.run(live_tables(kafka))
+    for name, (damage, told) in damages.DAMAGES.items():
+        asyncio.run(damage(kafka))
+        code, log = ended(cluster)
+        assert (code, "state_refused" in log, told in log) == (74, True, True), f"{name}: {log}"
+        made = bellwether("state", "rebuild", "--json")
+        assert made.code == 0, made.err
+        assert sum(one["changed"] for one in json.loads(made.out)["partitions"]) > 0
+        assert asyncio.run(live_tables(kafka)) == whole
+    with running(WORKER, cluster, tmp_path / "log"):
+        asyncio.run(until_ready(tmp_path / "log"))
+        asyncio.run(send(kafka, events[EVENTS // 2 :], EVENTS, lambda _: None))
+        asyncio.run(until(lambda: settled(kafka)))
+    verified = bellwether("verify", "--json")
+    assert verified.code == 0, verified.out
+
+
+def test_source_records_that_are_gone_stop_the_worker_until_an_operator_accepts_the_gap(
+    cluster: Stack, tmp_path: Path
+) -> None:
+    kafka = cluster.kafka
+    with running(WORKER, cluster, tmp_path / "log"):
+        asyncio.run(until_ready(tmp_path / "log"))
+        asyncio.run(send(kafka, generate(EVENTS, seed=5).records, EVENTS, lambda _: None))
+    reached = asyncio.run(committed_positions(kafka, topics.APP, [SOURCE]))[SOURCE]
+    assert reached
+    asyncio.run(unread(kafka, 10))
+    asyncio.run(damages.cut(kafka, SOURCE, reached + 7))
+    code, log = ended(cluster)
+    assert (code, "reading_failed" in log, '"event": "ready"' in log) == (70, True, False)
+    assert f"card-transactions, partition 0: offsets {reached} to {reached + 6} are gone" in log
+    asyncio.run(damages.move_group(kafka, SOURCE, reached + 7))
+    with running(WORKER, cluster, tmp_path / "log"):
+        asyncio.run(until_ready(tmp_path / "log"))
+        asyncio.run(until(lambda: settled(kafka)))
+
+
+async def unread(kafka: str, count: int) -> None:
+    async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        for _ in range(count):
+            await producer.send_and_wait(SOURCE.topic, b"{}", partition=SOURCE.partition)
