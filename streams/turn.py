@@ -22,6 +22,7 @@ from streams.trigger import ActionSent, Candidate, milliseconds
 
 BRIEFS_KEPT_MAX = 8
 COLLECTING = "collecting"  # it waits for others to compete with; no decision is published for that
+PASSES_MAX = 4  # what is sent may make a trigger propose again; whoever is still not done waits for the next entry
 SWITCHED_OFF = "switched_off"  # the trigger of a held candidate no longer runs
 REASONS: tuple[str, ...] = (*arbiter.REASONS, SWITCHED_OFF)
 _encode_state = msgspec.msgpack.Encoder().encode
@@ -70,7 +71,9 @@ class Turn:
 
     def review_held(self) -> None:
         """Look again at what waits: the reason may be gone, or the time up. Of those that may go, one does."""
-        while ready := self._ready():
+        for _ in range(PASSES_MAX):
+            if not self.customer.held or not (ready := self._ready()):
+                break
             for proposal, ruling in self._compete(ready):
                 self._carry_out(proposal, ruling)
 

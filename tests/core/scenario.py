@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import yaml
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streams import config, state
 from streams.actions import Decision, encode_decision
@@ -44,8 +45,8 @@ class Case(Struct, forbid_unknown_fields=True):
     """One scenario.
 
     Attributes:
-        given: events and ticks, `after` the epoch; ids are `e0`, `e1`, … unless given; a profile with consent to
-            e-mail and calls is put first if none is given.
+        given: events, ticks, and versions of the config, `after` the epoch; ids are `e0`, `e1`, … unless given; a
+            profile with consent to e-mail and calls is put first if none is given.
         expect: every decision in order: an action's name (it was sent), or what the decision must hold.
         config: parameters by trigger, and `policy`; every trigger is live.
         arrival: ids of `given` in the order they arrive; an id may come twice.
@@ -97,13 +98,18 @@ def rules(case: Case, modes: dict[str, str] | None = None) -> ConfigVersion:
 def happenings(case: Case) -> list[Entry]:
     """The case's events and ticks in the order they arrive."""
     given = {str(one.get("id", f"e{number}")): one for number, one in enumerate(case.given)}
-    entries = [_entry(name, one) for name, one in given.items()]
+    entries = [_version(case, one) if one["type"] == "config" else _entry(name, one) for name, one in given.items()]
     if case.arrival:
         by_name = dict(zip(given, entries, strict=True))
         entries = [by_name[name] for name in case.arrival]
     if any(one["type"] == "profile" for one in case.given):
         return entries
     return [_entry("profile", PROFILE), *entries]
+
+
+def _version(case: Case, given: dict[str, Any]) -> ConfigVersion:
+    """Rules from here on: the case's, but for the `config` of this entry."""
+    return replace(rules(replace(case, config=case.config | given["config"])), at_ms=after_ms(given["after"]))
 
 
 def journal(case: Case, modes: dict[str, str] | None = None) -> list[Entry]:
