@@ -11,6 +11,7 @@ from typing import Any
 import aiokafka
 import pytest
 
+from agents import rebuild
 from agents.demo.generator import generate
 from agents.demo.send import send
 from agents.kafka_reader import committed_positions
@@ -70,7 +71,8 @@ def test_source_records_that_are_gone_stop_the_worker_until_an_operator_accepts_
     kafka = cluster.kafka
     with running(WORKER, cluster, tmp_path / "log"):
         asyncio.run(until_ready(tmp_path / "log"))
-        asyncio.run(send(kafka, generate(EVENTS, seed=5).records, EVENTS, lambda _: None))
+        asyncio.run(unread(kafka, 3))
+        asyncio.run(until(lambda: settled(kafka)))
     reached = asyncio.run(committed_positions(kafka, topics.APP, [SOURCE]))[SOURCE]
     assert reached
     asyncio.run(unread(kafka, 10))
@@ -78,6 +80,7 @@ def test_source_records_that_are_gone_stop_the_worker_until_an_operator_accepts_
     code, log = ended(cluster)
     assert (code, "reading_failed" in log, '"event": "ready"' in log) == (70, True, False)
     assert f"card-transactions, partition 0: offsets {reached} to {reached + 6} are gone" in log
+    asyncio.run(rebuild.without_workers(kafka))
     asyncio.run(damages.move_group(kafka, SOURCE, reached + 7))
     with running(WORKER, cluster, tmp_path / "log"):
         asyncio.run(until_ready(tmp_path / "log"))
