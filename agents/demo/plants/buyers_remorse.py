@@ -25,6 +25,15 @@ def subscription_never_begun(plan: Plan) -> None:
     _expect_both(plan, starts_ms, _sign(plan, signed_ms, starts_ms))
 
 
+def subscription_bought_and_signed(plan: Plan) -> None:
+    """The same thing as a purchase and as a contract, in either order: one thing, helped once."""
+    at_ms = _at_ms(plan)
+    apart_ms = plan.random.randrange(-5 * HOUR_MS, 5 * HOUR_MS)
+    bought = plan.buy("subscription", at_ms, product="subscription")
+    signed = _sign(plan, at_ms + apart_ms, at_ms + apart_ms)
+    _expect_both(plan, at_ms, *([bought, signed] if apart_ms >= 0 else [signed, bought]))
+
+
 def course_begun_with_help(plan: Plan) -> None:
     """Used once help was offered."""
     at_ms = _at_ms(plan)
@@ -77,15 +86,15 @@ def _sign(plan: Plan, at_ms: int, starts_ms: int) -> str:
     return plan.happen(Contract, at_ms, contract=name, product="subscription", status="signed", starts_at_ms=starts_ms)
 
 
-def _expect_both(plan: Plan, usable_ms: int, bought: str) -> None:
-    plan.expect(TRIGGER, HELP, usable_ms + HELP_AFTER_MS, [bought])
-    plan.expect(TRIGGER, RIGHT_SIZE, usable_ms + RIGHT_SIZE_AFTER_MS, [bought])
+def _expect_both(plan: Plan, usable_ms: int, *events: str) -> None:
+    plan.expect(TRIGGER, HELP, usable_ms + HELP_AFTER_MS, [*events])
+    plan.expect(TRIGGER, RIGHT_SIZE, usable_ms + RIGHT_SIZE_AFTER_MS, [*events])
 
 
 ROLES = tuple(
     Role(plant.__name__, "software", plant)
     for plant in (
-        *(course_never_begun, subscription_never_begun, course_begun_with_help),
+        *(course_never_begun, subscription_never_begun, subscription_bought_and_signed, course_begun_with_help),
         *(course_begun_at_once, course_starts_later, subscription_ended_at_once),
     )
 )

@@ -51,6 +51,13 @@ def other_weeks_each_year(plan: Plan) -> None:
     _kept(plan, [first_ms, add_months(first_ms, YEAR_MONTHS) + plan.random.randrange(80, 140) * DAY_MS])
 
 
+def comes_often(plan: Plan) -> None:
+    """Every few weeks for two years: no weeks are the usual ones."""
+    first_ms = _first_ms(plan)
+    stays_ms = [first_ms + (50 * number + plan.random.randrange(20)) * DAY_MS for number in range(14)]
+    plan.forbid(TRIGGER, ACTION, _due_ms(stays_ms[-1:]), _book(plan, stays_ms))
+
+
 def _first_ms(plan: Plan) -> int:
     return day_ms(plan.random.randrange(60, 100)) + 14 * HOUR_MS
 
@@ -90,6 +97,6 @@ ROLES = tuple(
     Role(plant.__name__, "resort", plant)
     for plant in (
         *(missed_year, missed_after_leap_day),
-        *(booked_again, moved_by_weeks, came_once, other_weeks_each_year),
+        *(booked_again, moved_by_weeks, came_once, other_weeks_each_year, comes_often),
     )
 )

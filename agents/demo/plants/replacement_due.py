@@ -59,6 +59,14 @@ def keeps_for_ever(plan: Plan) -> None:
     plan.forbid(TRIGGER, REFILL, first_ms + days[-1] * DAY_MS, ids)
 
 
+def alike_by_chance(plan: Plan) -> None:
+    """Three purchases of what isn't used up; that the two gaps are alike says little."""
+    gap_ms = plan.random.randrange(50, 150) * DAY_MS
+    times_ms = _regular_ms(plan, gap_ms, 3)
+    ids = [plan.buy("garden_furniture", at_ms) for at_ms in times_ms]
+    plan.forbid(TRIGGER, REFILL, times_ms[-1] + gap_ms - LENSES_LEAD_MS, ids)
+
+
 def _regular_ms(plan: Plan, cycle_ms: int, count: int) -> list[int]:
     """Times a cycle apart, give or take a day."""
     first_ms = _day_time_ms(plan, 95, 330)
@@ -79,5 +87,5 @@ def _expect_each(plan: Plan, ids: list[str], dues_ms: list[int], known_from: int
 ROLES = (
     *(Role(one.__name__, "retailer", one) for one in (filter_own_cycle, lenses_learned_cycle, phone_outlived)),
     Role(service_at_month_end.__name__, "car_dealer", service_at_month_end),
-    *(Role(one.__name__, "retailer", one) for one in (phone_bought_already, keeps_for_ever)),
+    *(Role(one.__name__, "retailer", one) for one in (phone_bought_already, keeps_for_ever, alike_by_chance)),
 )

@@ -64,6 +64,14 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         days=7
     )
     gaps_min: Annotated[int, Meta(ge=2, le=16, description="gaps from which on the customer's own cycle counts")] = 2
+    unnamed_gaps_min: Annotated[
+        int,
+        Meta(
+            ge=2,
+            le=16,
+            description="the same of a category that `categories` doesn't name: few gaps are alike by chance",
+        ),
+    ] = 4
     spread_percent_max: Annotated[
         int, Meta(ge=0, le=100, description="largest spread of the gaps that is still a cycle, percent of the median")
     ] = 25
@@ -111,6 +119,7 @@ class Cycle(Struct, frozen=True, kw_only=True):
     action: str
     lead_ms: int
     gaps: int
+    gaps_min: int
     gap_ms: int = 0
     spread_percent: int = 0
     months: int = 0
@@ -169,8 +178,9 @@ def _cycles(state: State, config: Config, customer: Facts) -> Iterator[tuple[Cyc
             action=usual.action if usual else "refill_reminder",
             lead_ms=milliseconds(usual.lead if usual else config.lead),
             gaps=len(own),
+            gaps_min=config.gaps_min if usual else config.unnamed_gaps_min,
         )
-        if len(own) >= config.gaps_min:
+        if cycle.gaps >= cycle.gaps_min:
             gap_ms = median(own)
             if gap_ms >= milliseconds(config.cycle_min):
                 yield replace(cycle, gap_ms=gap_ms, spread_percent=100 * spread(own) // gap_ms), bought
@@ -198,7 +208,7 @@ def _candidate(until: list[Bought], following: Bought | None, cycle: Cycle, conf
     measured = {
         "cycle_days": Measure((end_ms - last.at_ms + DAY_MS // 2) // DAY_MS),
         "end_date": Measure(cycle.day(end_ms)),
-        "gaps": Measure(cycle.gaps, config.gaps_min),
+        "gaps": Measure(cycle.gaps, cycle.gaps_min),
     }
     if not cycle.months:
         measured["spread_percent"] = Measure(cycle.spread_percent, config.spread_percent_max)
