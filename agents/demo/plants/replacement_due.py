@@ -23,11 +23,11 @@ def filter_own_cycle(plan: Plan) -> None:
 
 
 def lenses_learned_cycle(plan: Plan) -> None:
-    """Something whose usual cycle nobody has told, until the fifth purchase shows the customer's."""
-    cycle_ms = plan.random.randrange(40, 80) * DAY_MS
-    times_ms = _regular_ms(plan, cycle_ms, 6)
+    """Something whose usual cycle nobody has told, until the sixth purchase shows the customer's."""
+    cycle_ms = plan.random.randrange(40, 65) * DAY_MS
+    times_ms = _regular_ms(plan, cycle_ms, 7)
     ids = [plan.buy("contact_lenses", at_ms) for at_ms in times_ms]
-    _expect_each(plan, ids, [at_ms + cycle_ms - LENSES_LEAD_MS for at_ms in times_ms], known_from=5)
+    _expect_each(plan, ids, [at_ms + cycle_ms - LENSES_LEAD_MS for at_ms in times_ms], known_from=6)
 
 
 def phone_outlived(plan: Plan) -> None:
@@ -54,7 +54,7 @@ def phone_bought_already(plan: Plan) -> None:
 def keeps_for_ever(plan: Plan) -> None:
     """Bought now and then, without a cycle."""
     first_ms = _day_time_ms(plan, 95, 300)
-    days = (0, plan.random.randrange(48, 54), plan.random.randrange(74, 78), plan.random.randrange(350, 400))
+    days = (0, plan.random.randrange(50, 54), plan.random.randrange(70, 74), plan.random.randrange(350, 400))
     ids = [plan.buy("air_filter", first_ms + day * DAY_MS) for day in days]
     plan.forbid(TRIGGER, REFILL, first_ms + days[-1] * DAY_MS, ids)
 

@@ -71,7 +71,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             le=16,
             description="the same of a category that `categories` doesn't name: few gaps are alike by chance",
         ),
-    ] = 4
+    ] = 5
     spread_percent_max: Annotated[
         int, Meta(ge=0, le=100, description="largest spread of the gaps that is still a cycle, percent of the median")
     ] = 25
@@ -90,7 +90,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 8
     purchases_kept_max: Annotated[
         int, Meta(ge=3, le=32, description="purchases remembered of a category, latest kept")
-    ] = 5
+    ] = 6
 
 
 class Bought(Struct, array_like=True):
