@@ -10,7 +10,8 @@ from streams.events import Interaction
 TRIGGER, ACTION = "engagement_drop", "re_engage"
 WEEK_MS = 7 * DAY_MS  # the first day of the data is a Monday
 LASTING_WEEKS, SILENCE_WEEKS, WEEKS_A_YEAR = 4, 13, 52
-OFTEN_WEEKLY = 8  # touches, on about five days
+OFTEN_WEEKLY = 6  # touches, on about four days
+MAILED_WEEKS = 4  # between two e-mails that the company sends whether anybody opens them or not
 
 
 def engagement_falls(plan: Plan) -> None:
@@ -23,6 +24,7 @@ def engagement_falls(plan: Plan) -> None:
     for week in range(LASTING_WEEKS):
         if plan.random.randrange(2):
             _seen(plan, from_ms + week * WEEK_MS + plan.random.randrange(WEEK_MS))
+    _mailed(plan, from_ms)
     plan.expect(TRIGGER, ACTION, from_ms + LASTING_WEEKS * WEEK_MS, [last])
 
 
@@ -31,6 +33,7 @@ def falls_silent(plan: Plan) -> None:
     from_ms = _week_ms(plan, 30, 100)
     last = _seen(plan, from_ms - HOUR_MS)
     plan.away_ms.append((from_ms, from_ms + plan.random.randrange(16, 30) * WEEK_MS))
+    _mailed(plan, from_ms)
     plan.expect(TRIGGER, ACTION, from_ms + SILENCE_WEEKS * WEEK_MS, [last])
 
 
@@ -44,14 +47,27 @@ def away_for_weeks(plan: Plan) -> None:
 
 
 def away_every_year(plan: Plan) -> None:
-    """The same weeks, at the start of the data and a year later."""
+    """The same weeks, give or take one, at the start of the data and a year later."""
     plan.touches_weekly = OFTEN_WEEKLY
     first_ms = _week_ms(plan, 5, 7)
+    again_ms = first_ms + (WEEKS_A_YEAR + plan.random.randrange(-1, 2)) * WEEK_MS
     ids = []
-    for from_ms in (first_ms, first_ms + WEEKS_A_YEAR * WEEK_MS):
+    for from_ms in (first_ms, again_ms):
         ids.append(_seen(plan, from_ms - HOUR_MS))
         plan.away_ms.append((from_ms, from_ms + 6 * WEEK_MS))
-    plan.forbid(TRIGGER, ACTION, first_ms + (WEEKS_A_YEAR + LASTING_WEEKS) * WEEK_MS, ids)
+    plan.forbid(TRIGGER, ACTION, again_ms + LASTING_WEEKS * WEEK_MS, ids)
+
+
+def fades_slowly(plan: Plan) -> None:
+    """Five days a week, and one fewer every ten weeks or so, down to one: a habit that changes, not one that breaks."""
+    plan.touches_weekly = 0
+    first_week, lasts_weeks = plan.random.randrange(30, 60), plan.random.randrange(9, 13)
+    ids: list[str] = []
+    for week in range((END_MS - day_ms(0)) // WEEK_MS):
+        fewer = max(0, (week - first_week) // lasts_weeks + 1)
+        days = plan.random.sample(range(7), max(1, 5 - fewer))
+        ids += [_seen(plan, day_ms(7 * week + day) + plan.random.randrange(7 * HOUR_MS, 22 * HOUR_MS)) for day in days]
+    plan.forbid(TRIGGER, ACTION, day_ms(7 * (first_week + 4 * lasts_weeks)), ids)
 
 
 def never_engaged(plan: Plan) -> None:
@@ -59,16 +75,18 @@ def never_engaged(plan: Plan) -> None:
     plan.touches_weekly = 0
     plan.away_ms.append((day_ms(0), END_MS))
     first_ms = _week_ms(plan, 5, 20)
-    ids = [
-        plan.happen(Interaction, first_ms + number * 8 * WEEK_MS + 9 * HOUR_MS, kind="email_sent")
-        for number in range(10)
-    ]
-    plan.forbid(TRIGGER, ACTION, first_ms + SILENCE_WEEKS * WEEK_MS, ids)
+    plan.forbid(TRIGGER, ACTION, first_ms + SILENCE_WEEKS * WEEK_MS, _mailed(plan, first_ms))
 
 
 def _week_ms(plan: Plan, from_week: int, until_week: int) -> int:
     """The Monday of one of these weeks, counted from 0."""
     return day_ms(7 * plan.random.randrange(from_week, until_week))
+
+
+def _mailed(plan: Plan, from_ms: int) -> list[str]:
+    """What the company sends until the end of the data: no sign of the customer."""
+    times_ms = range(from_ms + 9 * HOUR_MS, END_MS, MAILED_WEEKS * WEEK_MS)
+    return [plan.happen(Interaction, at_ms, kind="email_sent") for at_ms in times_ms]
 
 
 def _seen(plan: Plan, at_ms: int) -> str:
@@ -77,5 +95,5 @@ def _seen(plan: Plan, at_ms: int) -> str:
 
 ROLES = tuple(
     Role(plant.__name__, "software", plant)
-    for plant in (engagement_falls, falls_silent, away_for_weeks, away_every_year, never_engaged)
+    for plant in (engagement_falls, falls_silent, away_for_weeks, away_every_year, fades_slowly, never_engaged)
 )

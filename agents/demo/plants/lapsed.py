@@ -4,6 +4,8 @@ last use                        six months
 --o---------------------------------|offer   by what the customer was; not while a term runs
 """
 
+from typing import Any
+
 from agents.demo.personas import CURRENCY
 from agents.demo.plan import Plan, Role
 from agents.demo.timeline import DAY_MS, END_MS, HOUR_MS, date_ms, day_ms
@@ -16,39 +18,45 @@ CASH_BACK, BALANCE_TRANSFER = "cash_back_offer", "balance_transfer_offer"
 CYCLE_MONTHS = 6
 SURVEY_PERCENT = 20
 DEBIT_USES = 20
+# Month ends: the month half a year on may be shorter; one is the leap day.
+MONTH_ENDS = ((2024, 2, 29), (2024, 8, 31), (2024, 12, 31), (2025, 3, 31), (2025, 5, 31), (2025, 8, 31))
 
 
 def lapsed_transactor(plan: Plan) -> None:
-    """Paid in full, as the persona's statements show."""
+    """Paid in full, as the persona's statements show. A refund, and a purchase that is declined, are no use."""
     last_ms, last = _stop(plan)
+    _use(plan, last_ms + plan.random.randrange(5, 40) * DAY_MS, kind="refund")
+    _use(plan, last_ms + plan.random.randrange(40, 170) * DAY_MS, approved=False)
     plan.expect(TRIGGER, CASH_BACK, _due_ms(plan, last_ms), [last])
 
 
 def lapsed_revolver(plan: Plan) -> None:
-    """Carried a balance; stopped on the last of a month that is longer than the one it comes to."""
-    last_ms, last = _stop(plan, date_ms(2025, 8, 31) + 12 * HOUR_MS)
+    """Carried a balance; stopped on a day that the month half a year on may not have."""
+    last_ms, last = _stop(plan, date_ms(*plan.random.choice(MONTH_ENDS)) + 12 * HOUR_MS)
     plan.expect(TRIGGER, BALANCE_TRANSFER, _due_ms(plan, last_ms), [last])
 
 
 def lapsed_after_problem(plan: Plan) -> None:
-    """Left after a bad experience; what was bad gets better only after the lapse."""
+    """Left after a bad experience; after the lapse something else gets better first, which is no news for them."""
     last_ms, last = _stop(plan)
     said_ms = last_ms + plan.random.randrange(2, 120) * HOUR_MS
     said = plan.happen(Interaction, said_ms, kind="survey_answer", subject="card", score=plan.random.randrange(1, 4))
     plan.expect("negative_feedback", "care_call", said_ms, [said])
-    better_ms = _due_ms(plan, last_ms) + plan.random.randrange(10, 60) * DAY_MS
+    due_ms = _due_ms(plan, last_ms)
+    other = plan.happen(Notice, due_ms + 2 * DAY_MS, kind="improvement", product="checking")
+    plan.forbid(TRIGGER, "improvement_news", due_ms, [last, said, other], "nothing_improved")
+    better_ms = due_ms + plan.random.randrange(10, 60) * DAY_MS
     better = plan.happen(Notice, better_ms, kind="improvement", product="card")
     plan.expect(TRIGGER, "improvement_news", better_ms, [last, said, better])
 
 
 def lapsed_unclear(plan: Plan) -> None:
-    """A debit card: no statement tells how it is paid; this one is in the sample that is asked."""
+    """A debit card: no statement tells how it is paid. First not in the sample that is asked, the second time in it."""
     plan.cards_unused_ms = (day_ms(0), END_MS)
-    first_ms = day_ms(plan.random.randrange(30, 300)) + 12 * HOUR_MS
-    for number in range(DEBIT_USES):
-        _use(plan, first_ms + number * 7 * DAY_MS)
-    last_ms = first_ms + DEBIT_USES * 7 * DAY_MS
-    last = _use(plan, last_ms, is_drawn=True)
+    first_ms, first = _use_debit(plan, day_ms(plan.random.randrange(30, 120)), is_drawn=False)
+    due_ms = _due_ms(plan, first_ms)
+    plan.forbid(TRIGGER, "why_survey", due_ms, [first], "not_sampled")
+    last_ms, last = _use_debit(plan, due_ms + plan.random.randrange(10, 60) * DAY_MS, is_drawn=True)
     plan.expect(TRIGGER, "why_survey", _due_ms(plan, last_ms), [last])
 
 
@@ -65,6 +73,7 @@ def unused_while_insured(plan: Plan) -> None:
         ends_at_ms=add_months(last_ms, 60),
     )
     plan.forbid(TRIGGER, CASH_BACK, _due_ms(plan, last_ms), [signed, last])
+    plan.forbid("never_used", "activation_offer", last_ms - 5 * DAY_MS, [signed])  # nobody uses an insurance at once
 
 
 def unused_and_closed(plan: Plan) -> None:
@@ -96,24 +105,29 @@ def _stop(plan: Plan, last_ms: int = 0) -> tuple[int, str]:
     return last_ms, _use(plan, last_ms)
 
 
-def _use(plan: Plan, at_ms: int, *, is_drawn: bool = False) -> str:
-    """A usual purchase; `is_drawn` has its id drawn for the sample."""
-    shop, identifier = plan.persona.merchants[1], plan.identifier()
-    while is_drawn and drawn_percent(identifier) >= SURVEY_PERCENT:
-        identifier = plan.identifier()
-    return plan.deliver(
-        CardTransaction(
-            id=identifier,
-            customer=plan.persona.customer,
-            at_ms=at_ms,
-            card=plan.persona.cards[0],
-            amount_minor=plan.persona.usual_minor,
-            currency=CURRENCY,
-            merchant=shop.name,
-            merchant_category_code=shop.category_code,
-            merchant_country=shop.country,
-        )
-    )
+def _use_debit(plan: Plan, from_ms: int, *, is_drawn: bool) -> tuple[int, str]:
+    """Weeks of purchases; the last one, with its id: that `is_drawn` for the sample, or isn't."""
+    last_ms = from_ms + 12 * HOUR_MS
+    for _ in range(DEBIT_USES):
+        _use(plan, last_ms)
+        last_ms += 5 * DAY_MS
+    while (drawn_percent(f"{plan.persona.customer}-x{plan.serial + 1}") < SURVEY_PERCENT) != is_drawn:
+        plan.identifier()
+    return last_ms, _use(plan, last_ms)
+
+
+def _use(plan: Plan, at_ms: int, **other: Any) -> str:
+    """A usual purchase of the first card; `other` says what is different."""
+    shop = plan.persona.merchants[1]
+    given = {
+        "card": plan.persona.cards[0],
+        "amount_minor": plan.persona.usual_minor,
+        "currency": CURRENCY,
+        "merchant": shop.name,
+        "merchant_category_code": shop.category_code,
+        "merchant_country": shop.country,
+    }
+    return plan.happen(CardTransaction, at_ms, **given | other)
 
 
 def _due_ms(plan: Plan, last_ms: int) -> int:

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from agents.demo.personas import CURRENCY, token
 from agents.demo.plan import Plan, Role
 from agents.demo.plants.cards import profile
-from agents.demo.timeline import DAY_MS, HOUR_MS, MINUTE_MS, day_ms
+from agents.demo.timeline import DAY_MS, END_MS, HOUR_MS, MINUTE_MS, day_ms
+from streams.calendar import add_months
 from streams.events import AccountMovement, CardTransaction, Contract
 
 TRIGGER, ACTION = "never_used", "activation_offer"
@@ -23,6 +24,15 @@ def card_never_used(plan: Plan) -> None:
     at_ms = _at_ms(plan)
     opened = _open_card(plan, token(plan.random), at_ms)
     plan.expect(TRIGGER, ACTION, at_ms + UNUSED_MS, [opened])
+
+
+def no_card_ever_used(plan: Plan) -> None:
+    """The other cards aren't used either: this customer hasn't lapsed, but never began."""
+    plan.cards_unused_ms = (day_ms(0), END_MS)
+    at_ms = day_ms(plan.random.randrange(120, 600))
+    opened = _open_card(plan, token(plan.random), at_ms)
+    plan.expect(TRIGGER, ACTION, at_ms + UNUSED_MS, [opened])
+    plan.forbid("lapsed", "why_survey", add_months(at_ms, 6), [opened])
 
 
 def account_never_used(plan: Plan) -> None:
@@ -114,7 +124,7 @@ def _second_account(plan: Plan) -> str:
 ROLES = tuple(
     Role(plant.__name__, "bank", plant)
     for plant in (
-        *(card_never_used, account_never_used),
+        *(card_never_used, no_card_ever_used, account_never_used),
         *(card_first_used_late, account_first_deposit, card_given_back),
     )
 )
