@@ -1,4 +1,4 @@
-"""What a run showed: the figures, whether all is as it should be, and two decisions in words."""
+"""What a run showed: the figures, whether all is as it should be, and some decisions in words."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
