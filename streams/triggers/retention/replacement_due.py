@@ -65,16 +65,14 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     gaps_min: Annotated[int, Meta(ge=2, le=16, description="gaps from which on the customer's own cycle counts")] = 2
     unnamed_gaps_min: Annotated[
-        int,
-        Meta(
-            ge=2,
-            le=16,
-            description="the same of a category that `categories` doesn't name: few gaps are alike by chance",
-        ),
+        int, Meta(ge=2, le=16, description="of a category that isn't named: few gaps are alike by chance")
     ] = 5
     spread_percent_max: Annotated[
         int, Meta(ge=0, le=100, description="largest spread of the gaps that is still a cycle, percent of the median")
     ] = 25
+    unnamed_spread_percent_max: Annotated[
+        int, Meta(ge=0, le=100, description="the same of a category that `categories` doesn't name")
+    ] = 12
     cycle_min: Annotated[timedelta, Meta(description="a shorter own cycle is shopping, not replacement")] = timedelta(
         days=21
     )
@@ -120,6 +118,7 @@ class Cycle(Struct, frozen=True, kw_only=True):
     lead_ms: int
     gaps: int
     gaps_min: int
+    spread_percent_max: int
     gap_ms: int = 0
     spread_percent: int = 0
     months: int = 0
@@ -179,6 +178,7 @@ def _cycles(state: State, config: Config, customer: Facts) -> Iterator[tuple[Cyc
             lead_ms=milliseconds(usual.lead if usual else config.lead),
             gaps=len(own),
             gaps_min=config.gaps_min if usual else config.unnamed_gaps_min,
+            spread_percent_max=config.spread_percent_max if usual else config.unnamed_spread_percent_max,
         )
         if cycle.gaps >= cycle.gaps_min:
             gap_ms = median(own)
@@ -203,7 +203,7 @@ def _decide(now_ms: int, bought: list[Bought], cycle: Cycle, config: Config) -> 
 def _candidate(until: list[Bought], following: Bought | None, cycle: Cycle, config: Config) -> Candidate:
     """About the last of these purchases; `following` is the one that came before the word."""
     last, end_ms = until[-1], cycle.end_ms(until[-1])
-    quiet = _reason_for_silence(following, cycle, config)
+    quiet = _reason_for_silence(following, cycle)
     behind = [last] if cycle.months else until
     measured = {
         "cycle_days": Measure((end_ms - last.at_ms + DAY_MS // 2) // DAY_MS),
@@ -211,7 +211,7 @@ def _candidate(until: list[Bought], following: Bought | None, cycle: Cycle, conf
         "gaps": Measure(cycle.gaps, cycle.gaps_min),
     }
     if not cycle.months:
-        measured["spread_percent"] = Measure(cycle.spread_percent, config.spread_percent_max)
+        measured["spread_percent"] = Measure(cycle.spread_percent, cycle.spread_percent_max)
     return Candidate(
         action=cycle.action,
         at_ms=cycle.due_ms(last),
@@ -225,10 +225,10 @@ def _candidate(until: list[Bought], following: Bought | None, cycle: Cycle, conf
     )
 
 
-def _reason_for_silence(following: Bought | None, cycle: Cycle, config: Config) -> str | None:
+def _reason_for_silence(following: Bought | None, cycle: Cycle) -> str | None:
     if following:
         return "bought_already"
-    return "irregular" if cycle.spread_percent > config.spread_percent_max else None
+    return "irregular" if cycle.spread_percent > cycle.spread_percent_max else None
 
 
 def _in_words(last: Bought, following: Bought | None, cycle: Cycle) -> str:
