@@ -24,14 +24,12 @@ class Circumstances(Struct, frozen=True):
 def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: Circumstances) -> Decision:
     """What became of a proposal, and why."""
     candidate = proposal.candidate
-    holding = ruling.outcome == "held" and ruling.until_ms is not None
-    held_until_ms = ruling.until_ms if holding else None
-    identity = held_id(proposal.id, ruling.reason or "", held_until_ms or 0) if holding else proposal.id
+    held_until_ms = ruling.until_ms if ruling.outcome == "held" else None
+    identity = proposal.id if held_until_ms is None else held_id(proposal.id, ruling.reason or "", held_until_ms)
     several = remember.risks(facts, at.now_ms, rules.policy) if proposal.family == "retention" else {}
     risk = remember.combined(several) if several else candidate.risk
     value_minor = facts.worth_minor()
-    action = ACTIONS[candidate.action]
-    choice = best_offer(candidate.action, risk or 0.0, facts, rules.policy) if action.is_offer else None
+    choice = best_offer(candidate.action, risk or 0.0, facts, rules.policy) if _is_offer(proposal) else None
     return Decision(
         id=identity,
         candidate=proposal.id,
@@ -55,7 +53,7 @@ def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: 
         offer=choice.offer if choice else None,
         acceptance=choice.acceptance if choice else None,
         outranked_by=ruling.outranked_by,
-        channel=arbiter.channel_for(candidate.action, facts) if action.channels else None,
+        channel=arbiter.channel_for(candidate.action, facts),
         config_version=rules.version,
         event_at_ms=candidate.at_ms,
         decided_at_ms=at.now_ms,
@@ -63,6 +61,10 @@ def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: 
         held_until_ms=held_until_ms,
         traceparent=proposal.traceparent,
     )
+
+
+def _is_offer(proposal: Proposal) -> bool:
+    return ACTIONS[proposal.candidate.action].is_offer
 
 
 def failed(trigger: str, family: str, error: Exception, rules: Rules, at: Circumstances) -> Decision:

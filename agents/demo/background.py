@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from agents.demo.personas import CURRENCY
 from agents.demo.plan import Plan
 from agents.demo.timeline import DAY_MS, HOUR_MS, MONTH_STARTS_MS, START_MS
@@ -39,7 +41,7 @@ def other_events(plan: Plan, random: Random, month: int, identifier: Identifier)
         yield _bought(common("b"), random)
     if random.randrange(12) == 0:
         action_id = f"campaign-{random.randrange(1000)}"
-        yield Response(**common("a"), action_id=action_id, kind=random.choice(RESPONSES))
+        yield _responded(Response(**common("a"), action_id=action_id, kind=random.choice(RESPONSES)), plan)
 
 
 def _touches_ms(plan: Plan, random: Random, start_ms: int, end_ms: int) -> Iterator[int]:
@@ -48,10 +50,18 @@ def _touches_ms(plan: Plan, random: Random, start_ms: int, end_ms: int) -> Itera
     while week_ms < end_ms:
         for _ in range(plan.touches_weekly):
             at_ms = week_ms + random.randrange(WEEK_MS)
-            is_away = any(from_ms <= at_ms < until_ms for from_ms, until_ms in plan.away_ms)
-            if start_ms <= at_ms < end_ms and not is_away:
+            if start_ms <= at_ms < end_ms and not _is_away(plan, at_ms):
                 yield at_ms
         week_ms += WEEK_MS
+
+
+def _is_away(plan: Plan, at_ms: int) -> bool:
+    return any(from_ms <= at_ms < until_ms for from_ms, until_ms in plan.away_ms)
+
+
+def _responded(response: Response, plan: Plan) -> Response:
+    """Who is away opens nothing."""
+    return replace(response, kind="delivered") if _is_away(plan, response.at_ms) else response
 
 
 def _bought(common: dict[str, Any], random: Random) -> Purchase:

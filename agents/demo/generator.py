@@ -27,7 +27,7 @@ from streams.events import (
     Verdict,
 )
 
-EVENTS_PER_CUSTOMER = 400
+EVENTS_PER_CUSTOMER = 375
 DUPLICATE_ONE_IN = 200
 LATE_ONE_IN = 25
 LATENESS_MS_MAX = 30_000

@@ -32,6 +32,10 @@ SAVERS = frozenset(
 )
 
 
+# Roles about cards whose holders are known to pay in full, or known not to, see `agents.demo.plants.lapsed`.
+PAYS_IN_FULL_OF_ROLE = {"lapsed_transactor": True, "lapsed_revolver": False}
+
+
 class Merchant(NamedTuple):
     """Where a card is used."""
 
@@ -100,7 +104,7 @@ def persona(number: int, role: str, industry: Industry, random: Random) -> Perso
         usual_minor=random.randrange(30_000, 60_000) if role == "large_usual" else random.randrange(1_500, 6_000),
         salary_minor=random.randrange(220_000, 600_000),
         savings=savings,
-        pays_in_full=random.randrange(10) < 7,  # noqa: PLR2004 - seven in ten are transactors
+        pays_in_full=_pays_in_full(role, random),
     )
 
 
@@ -118,6 +122,12 @@ def _consents(role: str, random: Random) -> tuple[Channel, ...]:
     if role == "no_consent" or (role == "plain" and random.randrange(10) == 0):
         return ()
     return REACHABLE  # a plant must be able to be answered
+
+
+def _pays_in_full(role: str, random: Random) -> bool:
+    """Seven in ten do, where the role leaves it open."""
+    drawn = random.randrange(10)
+    return PAYS_IN_FULL_OF_ROLE.get(role, drawn < 7)  # noqa: PLR2004 - seven in ten
 
 
 def _account_kinds(role: str, savings: Savings | None) -> list[AccountType]:

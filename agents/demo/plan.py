@@ -7,9 +7,9 @@ from typing import Any
 from msgspec import Struct, field
 
 from agents.demo.ledger import Booking, Method
-from agents.demo.personas import Industry, Persona
+from agents.demo.personas import CURRENCY, Industry, Persona
 from agents.demo.truth import Case, Kind
-from streams.events import AccountType, Event
+from streams.events import AccountType, Event, Purchase
 
 
 class Plan(Struct):
@@ -50,6 +50,13 @@ class Plan(Struct):
     def happen(self, what: type[Event], at_ms: int, /, **fields: Any) -> str:
         """Plant an event of a kind and return its id."""
         return self.deliver(what(id=self.identifier(), customer=self.persona.customer, at_ms=at_ms, **fields))
+
+    def buy(self, category: str, at_ms: int, **fields: Any) -> str:
+        """Plant a purchase of something of a category, and return its id."""
+        product = f"{category}-{self.random.randrange(100)}"
+        amount_minor = self.random.randrange(2_000, 90_000)
+        given = {"product": product, "category": category, "amount_minor": amount_minor, "currency": CURRENCY}
+        return self.happen(Purchase, at_ms, **given | fields)
 
     def book(self, account_type: AccountType, amount_minor: int, method: Method, at_ms: int, **other_side: str) -> str:
         """Plant a movement and return its id."""

@@ -1,18 +1,18 @@
-"""What a run showed: the figures, whether all is as it should be, and two decisions in words."""
+"""What a run showed: the figures, whether all is as it should be, and some decisions in words."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
 from agents import verify
 from agents.demo import truth
 from agents.demo.evidence import Evidence, decisions
-from streams.actions import Decision
+from streams.actions import ACTIONS, Decision
+from streams.arbiter import REASONS
 from streams.partition import RESERVED_KEYS
 
 TOLD_MAX = 3
-EXPLAINED = ("verify_with_cardholder", "loan_offer")
 
 
 class Count(Struct, frozen=True):
@@ -33,10 +33,12 @@ class FalseAlarm(Struct, frozen=True):
 
 
 class Example(Struct, frozen=True):
-    """A sent decision, with the journal partition that its causes' positions are in."""
+    """A decision to explain, with its candidate's earlier ones and the journal partition of its causes' positions."""
 
+    title: str
     partition: int
     decision: Decision
+    before: list[Decision]
 
 
 class Report(Struct, kw_only=True):
@@ -121,13 +123,32 @@ def _false_alarms(labels: truth.Truth, alarms: Iterable[Decision]) -> list[False
 
 
 def _examples(decided: list[tuple[int, Decision]]) -> list[Example]:
-    """The first of each action that was sent, by event time."""
+    """The first of each kind by event time, where there is one."""
+    before: dict[str, list[Decision]] = {}
+    for _, one in decided:
+        if one.outcome == "held":
+            before.setdefault(one.candidate, []).append(one)
     examples = []
-    for action in EXPLAINED:
-        sent = [(number, one) for number, one in decided if (one.action, one.outcome) == (action, "sent")]
-        if sent:
-            examples.append(Example(*min(sent, key=lambda pair: (pair[1].event_at_ms, pair[1].id))))
+    for title, is_such in EXPLAINED.items():
+        such = [(number, one) for number, one in decided if is_such(one, before.get(one.candidate, []))]
+        if such:
+            number, one = min(such, key=lambda pair: (pair[1].event_at_ms, pair[1].id))
+            examples.append(Example(title, number, one, before.get(one.candidate, [])))
     return examples
+
+
+def _is_offer(one: Decision) -> bool:
+    return one.action in ACTIONS and ACTIONS[one.action].is_offer
+
+
+EXPLAINED: dict[str, Callable[[Decision, list[Decision]], bool]] = {
+    "A fraud check": lambda one, _: one.action == "verify_with_cardholder" and one.outcome == "sent",
+    "An offer that was sent": lambda one, held: _is_offer(one) and one.outcome == "sent" and not held,
+    "One that waited for the morning": lambda one, held: (
+        one.outcome == "sent" and any(other.reason == "quiet_hours" for other in held)
+    ),
+    "One that was not sent": lambda one, _: _is_offer(one) and one.outcome == "suppressed" and one.reason in REASONS,
+}
 
 
 def _problems(evidence: Evidence, score: truth.Score) -> Iterator[str]:

@@ -22,6 +22,11 @@ CARD_PLANT_DAYS = (90, 366)
 DROP_PLANT_DAYS = (150, 366)
 
 
+def date_ms(year: int, month: int, day: int) -> int:
+    """The start of a date in UTC, as ms since the epoch."""
+    return int(datetime(year, month, day, tzinfo=UTC).timestamp()) * 1000
+
+
 def day_ms(day: int) -> int:
     """The start of a day, counted from 0, as ms since the epoch."""
     return START_MS + day * DAY_MS

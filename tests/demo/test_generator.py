@@ -16,23 +16,17 @@ import pytest
 from agents.cli import generate as command
 from agents.cli.output import CommandError
 from agents.demo.generator import LATENESS_MS_MAX, SourceRecord, generate
+from agents.demo.roles import ROLES
 from agents.demo.timeline import DAY_MS, END_MS, HOUR_MS, MONTH_STARTS_MS, START_MS, day_ms
 from agents.demo.truth import Case, Truth
 from streams import topics
 from streams.actions import ACTIONS
 from streams.events import AccountMovement, CardTransaction, Event
+from streams.trigger import load
 
-EVENTS, SEED = 20_000, 3
+EVENTS, SEED = 45_000, 3  # every role occurs
 ROOT = Path(__file__).parents[2]
-PLANT_NOTES = {
-    *("test_fraud", "test_genuine", "test_not_reached", "test_unanswered", "test_late_probe"),
-    *("to_checking", "wired_out", "to_cash", "to_unknown", "to_cd", "to_fund", "split"),
-}
-NEAR_MISS_NOTES = {
-    *("small_alone", "large_usual", "known_merchant", "refund", "declined", "trusted_again"),
-    *("large_alone", "moderately_large", "long_before"),
-    *("loan_paid_off", "came_back", "yearly_tax", "drawn_down", "small_average", "no_consent", "partly"),
-}
+LATER_NOTES = {"trusted_again", "not_sampled", "nothing_improved"}  # beside what gave a role its name
 DIGEST_SCRIPT = """
 import hashlib, msgspec
 from agents.demo.generator import generate
@@ -105,9 +99,9 @@ def test_every_source_topic_occurs_and_every_record_is_what_its_topic_carries() 
         assert record.key in document.values()
 
 
-def test_three_quarters_are_card_transactions() -> None:
+def test_a_third_are_card_transactions() -> None:
     counts = Counter(record.topic for record in records())
-    assert counts["card-transactions"] / len(records()) == pytest.approx(0.75, abs=0.03)
+    assert counts["card-transactions"] / len(records()) == pytest.approx(0.34, abs=0.03)
 
 
 def test_nothing_can_be_taken_for_a_card_number() -> None:
@@ -149,24 +143,22 @@ def test_profiles_come_before_anything_else_of_a_customer() -> None:
     assert len(first) == truth().customers
 
 
-def test_every_kind_of_case_is_planted_and_names_events_that_are_there() -> None:
-    notes: dict[str, set[str]] = {"plant": set(), "near_miss": set()}
-    for case in truth().cases:
-        notes[case.kind].add(case.note)
-    assert notes["plant"] == PLANT_NOTES
-    assert notes["near_miss"] == NEAR_MISS_NOTES
-    assert {case.action for case in truth().cases} <= set(ACTIONS)
+def test_every_role_is_planted_and_its_cases_name_events_that_are_there() -> None:
+    cases = generate(60_000, SEED).truth.cases
+    assert {case.note for case in cases} == {role.name for role in ROLES if role.name != "plain"} | LATER_NOTES
+    assert {case.action for case in cases} <= set(ACTIONS)
     ids = {event(record).id for record in records()}
     for case in truth().cases:
         assert case.events
         assert ids.issuperset(case.events), case
 
 
-def test_enough_is_planted_at_two_hundred_thousand() -> None:
+def test_every_trigger_has_situations_that_must_fire_and_some_that_must_not() -> None:
     cases = generate(200_000, SEED).truth.cases
-    planted = Counter(case.trigger for case in cases if case.kind == "plant")
-    assert planted["card_testing"] >= 60
-    assert planted["balance_drop"] >= 60
+    planted, missed = (Counter(case.trigger for case in cases if case.kind == kind) for kind in ("plant", "near_miss"))
+    assert planted.keys() == load().keys()
+    assert min(planted.values()) >= 8
+    assert missed.keys() == load().keys() - {"fraud_verdict"}
     assert planted["fraud_verdict"] == planted["card_testing"]
 
 
@@ -209,7 +201,7 @@ def test_a_drop_takes_most_of_a_good_sum_and_its_legs_share_a_transfer() -> None
 
 
 def test_no_savings_account_is_overdrawn_and_a_paid_loan_is_at_zero() -> None:
-    balances = [(one.account_type, one.balance_after_minor) for one in movements().values()]
+    balances = [(one.account_type, one.balance_after_minor) for one in movements().values() if one.method != "fee"]
     assert min(minor for kind, minor in balances if kind == "savings") >= 0
     assert {minor for kind, minor in balances if kind == "loan"} == {0}
 

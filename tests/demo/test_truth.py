@@ -1,18 +1,15 @@
 """Scoring counts what it should, and the shipped rules agree with the labels."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import pytest
 
+from agents import config_files, settings
+from agents.demo import quality
 from agents.demo.generator import generate
 from agents.demo.truth import TOLERANCE_MS, Case, Truth, near_miss_of, score
-from streams import config, topics
 from streams.actions import Decision
-from streams.journal import ConfigVersion, EventEntry, Source, Tick
-from streams.partition import JournalRecord, Partition
-
-HOUR_MS = 3_600_000
 
 
 def case(trigger: str, action: str, customer: str, **changes: Any) -> Case:
@@ -92,10 +89,19 @@ def test_another_time_or_another_purchase_is_a_false_alarm() -> None:
     assert scored(asked(TESTED, "cem-2"))["card_testing", "all"] == (1, 0, 1, 0, 1)
 
 
-def test_held_and_then_sent_counts_once_and_only_held_not_at_all() -> None:
-    held = decision(DROP, id="interim", outcome="held")
-    assert scored(held)["balance_drop", "loan_offer"] == (1, 0, 1, 0, 0)
+def test_what_the_arbiter_makes_of_a_proposal_is_not_the_triggers_affair() -> None:
+    held = decision(DROP, id="interim", outcome="held", reason="quiet_hours")
+    assert scored(held)["balance_drop", "loan_offer"] == (1, 1, 0, 0, 0)
     assert scored(held, decision(DROP), decision(DROP))["balance_drop", "loan_offer"] == (1, 1, 0, 0, 0)
+    silent = decision(DROP, outcome="suppressed", reason="no_consent")
+    assert scored(silent)["balance_drop", "loan_offer"] == (1, 1, 0, 0, 0)
+
+
+def test_a_triggers_own_silence_and_its_failure_propose_nothing() -> None:
+    quiet = decision(DROP, outcome="suppressed", reason="money_came_back")
+    assert scored(quiet)["balance_drop", "loan_offer"] == (1, 0, 1, 0, 0)
+    failed = decision(DROP, outcome="failed", reason="KeyError")
+    assert scored(failed)["balance_drop", "loan_offer"] == (1, 0, 1, 0, 0)
 
 
 def test_a_second_candidate_for_the_same_case_is_a_repeat() -> None:
@@ -111,32 +117,13 @@ def test_a_near_miss_that_was_answered_is_a_false_alarm_and_is_named() -> None:
     assert near_miss_of(TRUTH, decision(DROP)) is None
 
 
-def test_a_trigger_without_labels_is_not_scored() -> None:
-    assert ("lapsed", "all") not in scored(decision(DROP, trigger="lapsed"))
+def test_the_engines_own_failures_are_not_scored() -> None:
+    assert ("engine", "all") not in scored(decision(DROP, trigger="engine", outcome="failed"))
 
 
-def test_the_shipped_rules_agree_with_the_labels() -> None:
-    generated = generate(60_000, 5)
-    partition = Partition({})
-    result = score(generated.truth, partition.compute(_journal(generated.records, generated.truth)).decisions)
-    for row in result.rows:
-        assert row.recall is None or row.recall >= 0.95, row
-        if row.action == "all":
-            assert row.precision is not None, row
-            assert row.precision >= 0.9, row
-        assert row.repeated == 0, row
-
-
-def _journal(records: Iterator[Any], truth: Truth) -> Iterator[JournalRecord]:
-    """The records as one journal partition, all labelled triggers live, an hour between ticks."""
-    rules = config.build({"triggers": {name: {"mode": "live"} for name in truth.triggers}})
-    yield JournalRecord(0, ConfigVersion(rules.version, config.encode(rules), 0))
-    decoders = {source.name: msgspec.json.Decoder(source.carries) for source in topics.SOURCES}
-    offset = ticked_ms = 0
-    for record in records:
-        if record.timestamp >= ticked_ms + HOUR_MS:
-            offset, ticked_ms = offset + 1, record.timestamp
-            yield JournalRecord(offset, Tick(ticked_ms))
-        offset += 1
-        event = decoders[record.topic].decode(bytes(record.value))
-        yield JournalRecord(offset, EventEntry(event, Source(record.topic, 0, offset)))
+@pytest.mark.parametrize("order", quality.ORDERS)
+def test_the_shipped_rules_agree_with_the_labels(order: quality.Order) -> None:
+    shipped = config_files.load(settings.PACKAGED_CONFIG)
+    outcomes = [quality.measure(generate(60_000, 5), shipped, order)]
+    assert [row for row in quality.rows_of(outcomes, order) if not row.is_good] == []
+    assert quality.false_checks_per_10_000(outcomes) <= quality.FALSE_CHECKS_PER_10_000_MAX

@@ -22,6 +22,7 @@ from agents.demo.evidence import Evidence
 from agents.demo.truth import Case, Truth
 from streams import topics
 from streams.actions import Decision, encode_decision, headers
+from streams.trigger import load
 
 SECONDS_MAX = 240.0
 BELLWETHER = (sys.executable, "-c", "from agents.cli import main; main()")
@@ -70,7 +71,7 @@ def test_everything_planted_is_found_once_and_a_replay_says_the_same(demo: Demo)
     result = json.loads(out)
     assert (code, result["problems"]) == (0, []), err
     totals = {row["trigger"]: (row["planted"], row["found"]) for row in result["scores"] if row["action"] == "all"}
-    assert set(totals) == {"balance_drop", "card_testing", "fraud_verdict"}
+    assert set(totals) == set(load())
     assert all(planted == found > 0 for planted, found in totals.values())
     assert result["dead_letters"] == result["dead_letters_expected"]
     assert len(result["dead_letters"]) == 8
@@ -80,7 +81,11 @@ def test_everything_planted_is_found_once_and_a_replay_says_the_same(demo: Demo)
     assert result["repeated_events"] > 0
     assert (result["repeated_ids"], result["is_replay_equal"], result["is_state_equal"]) == ([], True, True)
     assert result["published"] == sum(row["count"] for row in result["decisions"])
-    assert [one["decision"]["action"] for one in result["examples"]] == ["verify_with_cardholder", "loan_offer"]
+    titles = ["A fraud check", "An offer that was sent", "One that waited for the morning", "One that was not sent"]
+    assert [one["title"] for one in result["examples"]] == titles
+    sent, waited, not_sent = (one["decision"] for one in result["examples"][1:])
+    assert (sent["outcome"], waited["outcome"], not_sent["outcome"]) == ("sent", "sent", "suppressed")
+    assert {one["reason"] for one in result["examples"][2]["before"]} >= {"quiet_hours"}
     assert all(one["decision"]["because"] and one["decision"]["causes"] for one in result["examples"])
     assert (list(demo.folder.iterdir()), demo.left()) == ([], [])
 

@@ -64,9 +64,15 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         days=7
     )
     gaps_min: Annotated[int, Meta(ge=2, le=16, description="gaps from which on the customer's own cycle counts")] = 2
+    unnamed_gaps_min: Annotated[
+        int, Meta(ge=2, le=16, description="of a category that isn't named: few gaps are alike by chance")
+    ] = 5
     spread_percent_max: Annotated[
         int, Meta(ge=0, le=100, description="largest spread of the gaps that is still a cycle, percent of the median")
     ] = 25
+    unnamed_spread_percent_max: Annotated[
+        int, Meta(ge=0, le=100, description="the same of a category that `categories` doesn't name")
+    ] = 12
     cycle_min: Annotated[timedelta, Meta(description="a shorter own cycle is shopping, not replacement")] = timedelta(
         days=21
     )
@@ -82,7 +88,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 8
     purchases_kept_max: Annotated[
         int, Meta(ge=3, le=32, description="purchases remembered of a category, latest kept")
-    ] = 5
+    ] = 6
 
 
 class Bought(Struct, array_like=True):
@@ -111,6 +117,8 @@ class Cycle(Struct, frozen=True, kw_only=True):
     action: str
     lead_ms: int
     gaps: int
+    gaps_min: int
+    spread_percent_max: int
     gap_ms: int = 0
     spread_percent: int = 0
     months: int = 0
@@ -169,8 +177,10 @@ def _cycles(state: State, config: Config, customer: Facts) -> Iterator[tuple[Cyc
             action=usual.action if usual else "refill_reminder",
             lead_ms=milliseconds(usual.lead if usual else config.lead),
             gaps=len(own),
+            gaps_min=config.gaps_min if usual else config.unnamed_gaps_min,
+            spread_percent_max=config.spread_percent_max if usual else config.unnamed_spread_percent_max,
         )
-        if len(own) >= config.gaps_min:
+        if cycle.gaps >= cycle.gaps_min:
             gap_ms = median(own)
             if gap_ms >= milliseconds(config.cycle_min):
                 yield replace(cycle, gap_ms=gap_ms, spread_percent=100 * spread(own) // gap_ms), bought
@@ -193,15 +203,15 @@ def _decide(now_ms: int, bought: list[Bought], cycle: Cycle, config: Config) -> 
 def _candidate(until: list[Bought], following: Bought | None, cycle: Cycle, config: Config) -> Candidate:
     """About the last of these purchases; `following` is the one that came before the word."""
     last, end_ms = until[-1], cycle.end_ms(until[-1])
-    quiet = _reason_for_silence(following, cycle, config)
+    quiet = _reason_for_silence(following, cycle)
     behind = [last] if cycle.months else until
     measured = {
         "cycle_days": Measure((end_ms - last.at_ms + DAY_MS // 2) // DAY_MS),
         "end_date": Measure(cycle.day(end_ms)),
-        "gaps": Measure(cycle.gaps, config.gaps_min),
+        "gaps": Measure(cycle.gaps, cycle.gaps_min),
     }
     if not cycle.months:
-        measured["spread_percent"] = Measure(cycle.spread_percent, config.spread_percent_max)
+        measured["spread_percent"] = Measure(cycle.spread_percent, cycle.spread_percent_max)
     return Candidate(
         action=cycle.action,
         at_ms=cycle.due_ms(last),
@@ -215,10 +225,10 @@ def _candidate(until: list[Bought], following: Bought | None, cycle: Cycle, conf
     )
 
 
-def _reason_for_silence(following: Bought | None, cycle: Cycle, config: Config) -> str | None:
+def _reason_for_silence(following: Bought | None, cycle: Cycle) -> str | None:
     if following:
         return "bought_already"
-    return "irregular" if cycle.spread_percent > config.spread_percent_max else None
+    return "irregular" if cycle.spread_percent > cycle.spread_percent_max else None
 
 
 def _in_words(last: Bought, following: Bought | None, cycle: Cycle) -> str:
