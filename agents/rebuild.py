@@ -75,8 +75,10 @@ async def rebuild(kafka: str, progress: Callable[[int, int], object] = lambda *_
 
 
 async def without_workers(kafka: str, seconds_max: float = GONE_SECONDS_MAX) -> None:
-    """Wait until the group has no members. One that was killed counts until its session has ended; if that was in the
-    midst of a rebalance, until that times out, after a minute.
+    """Wait until the group has no members.
+
+    One that was killed counts until its session has ended; in the midst of a rebalance, until that times out, after a
+    minute.
 
     Raises:
         RebuildError: it still has some.
