@@ -24,6 +24,7 @@ from streams import topics
 from streams.partition import PARTITION_KEY
 
 RECORDS_PER_TRANSACTION = 5000
+RUNNING = "Workers are running: stop all of them first. One that was killed counts for up to a minute."
 GONE_SECONDS_MAX = 12.0  # a killed worker is a member of its group until its session ends
 POLL_SECONDS = 0.5
 MEMBERS = 5  # where a described group has them
@@ -73,8 +74,11 @@ async def rebuild(kafka: str, progress: Callable[[int, int], object] = lambda *_
         await asyncio.gather(*(log.stop() for log in logs))
 
 
-async def without_workers(kafka: str) -> None:
+async def without_workers(kafka: str, seconds_max: float = GONE_SECONDS_MAX) -> None:
     """Wait until the group has no members.
+
+    One that was killed counts until its session has ended; in the midst of a rebalance, until that times out, after a
+    minute.
 
     Raises:
         RebuildError: it still has some.
@@ -82,11 +86,13 @@ async def without_workers(kafka: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
-        async with asyncio.timeout(GONE_SECONDS_MAX):
+        async with asyncio.timeout(seconds_max):
             while await _members(admin):  # noqa: ASYNC110 - other processes have no event to wait for
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
-        raise RebuildError("Workers are running: stop all of them first.") from error
+        raise RebuildError(
+            "Workers are running: stop all of them first. One that was killed counts for up to a minute."
+        ) from error
     finally:
         await admin.close()
 

@@ -1,6 +1,7 @@
 """One worker process, wired: the only place where the parts meet."""
 
 import asyncio
+import faulthandler
 import gc
 import logging
 import os
@@ -159,6 +160,7 @@ def _ticks(said: str) -> clock.Clock:
 
 def main() -> NoReturn:
     """One worker process, as the supervisor starts it."""
+    faulthandler.enable()  # where a crash in native code was
     logs.set_up()
     try:
         known, ticks = settings.load(), _ticks(os.environ.get(settings.TICKS, "wall-clock"))

@@ -23,6 +23,7 @@ from streams.intake import Reader
 
 REFUSED_SECONDS_MAX = 30.0
 ENDED_SECONDS_MAX = 20.0
+GONE_SECONDS_MAX = 75.0
 UNREAD_SECONDS_MAX = 60.0
 LOOK_SECONDS = 0.1
 GAP_RECORDS_MAX = 20
@@ -65,7 +66,7 @@ async def away(target: Target) -> AsyncIterator[None]:
         slot.kill(0.0)
     try:
         await asyncio.gather(*(slot.until_ended(slot.starts, ENDED_SECONDS_MAX) for slot in slots))
-        await rebuild.without_workers(target.stack.kafka)
+        await rebuild.without_workers(target.stack.kafka, GONE_SECONDS_MAX)
         yield
     finally:
         for slot in slots:
