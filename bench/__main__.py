@@ -25,7 +25,7 @@ app = App(name="bench", help="CPU per event, of the core alone and of the whole 
 def bench(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     *,
     events: int = 200_000,
-    customers: Annotated[int | None, Parameter(help="Default: one for each 400 events, their 14 months.")] = None,
+    customers: Annotated[int | None, Parameter(help="Default: as few as it takes, all their months.")] = None,
     seed: int = 1,
     repeats: Annotated[int, Parameter(help="Of each core part.")] = 5,
     runs: Annotated[int, Parameter(help="Of each kind of pipeline run.")] = 2,

@@ -47,7 +47,7 @@ class Prepared(Struct):
 
 
 def source_records(events: int, customers: int | None, seed: int) -> list[SourceRecord]:
-    """Records in the order of arrival: 14 months of `events // 400` customers, or the first weeks of `customers`."""
+    """Records in the order of arrival: all months of as few customers as do, or the first weeks of `customers`."""
     whole = events if customers is None else max(events, customers * EVENTS_PER_CUSTOMER)
     return list(islice(generate(whole, seed).records, events))
 

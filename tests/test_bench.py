@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from agents import config_files, settings
+from agents.demo.generator import EVENTS_PER_CUSTOMER
 from agents.unit_of_work import Place
 from bench import __main__, check, core, data, report
 from bench.data import Prepared, Read
@@ -37,7 +38,7 @@ def test_every_part_has_a_speed_for_each_repeat(prepared: Prepared) -> None:
     assert all(row.cpu_us and row.kernels for row in measured.rows)
     events = sum(count for kind, (count, _) in measured.types_us.items() if kind not in ("tick", "config"))
     assert events == prepared.events == prepared.records
-    assert measured.customers == EVENTS // 400
+    assert measured.customers == EVENTS // EVENTS_PER_CUSTOMER
     assert measured.decisions > 0
 
 

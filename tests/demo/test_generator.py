@@ -22,9 +22,8 @@ from agents.demo.truth import Case, Truth
 from streams import topics
 from streams.actions import ACTIONS
 from streams.events import AccountMovement, CardTransaction, Event
-from streams.trigger import load
 
-EVENTS, SEED = 45_000, 3  # every role occurs
+EVENTS, SEED = 60_000, 3  # every role occurs
 ROOT = Path(__file__).parents[2]
 LATER_NOTES = {"trusted_again", "not_sampled", "nothing_improved"}  # beside what gave a role its name
 DIGEST_SCRIPT = """
@@ -99,6 +98,11 @@ def test_every_source_topic_occurs_and_every_record_is_what_its_topic_carries() 
         assert record.key in document.values()
 
 
+@pytest.mark.parametrize("events", [20_000, 45_000, 100_000])
+def test_few_customers_are_a_fair_sample(events: int) -> None:
+    assert sum(1 for _ in generate(events, SEED).records) == pytest.approx(events, rel=0.05)
+
+
 def test_a_third_are_card_transactions() -> None:
     counts = Counter(record.topic for record in records())
     assert counts["card-transactions"] / len(records()) == pytest.approx(0.34, abs=0.03)
@@ -144,22 +148,13 @@ def test_profiles_come_before_anything_else_of_a_customer() -> None:
 
 
 def test_every_role_is_planted_and_its_cases_name_events_that_are_there() -> None:
-    cases = generate(60_000, SEED).truth.cases
+    cases = truth().cases
     assert {case.note for case in cases} == {role.name for role in ROLES if role.name != "plain"} | LATER_NOTES
     assert {case.action for case in cases} <= set(ACTIONS)
     ids = {event(record).id for record in records()}
-    for case in truth().cases:
+    for case in cases:
         assert case.events
         assert ids.issuperset(case.events), case
-
-
-def test_every_trigger_has_situations_that_must_fire_and_some_that_must_not() -> None:
-    cases = generate(200_000, SEED).truth.cases
-    planted, missed = (Counter(case.trigger for case in cases if case.kind == kind) for kind in ("plant", "near_miss"))
-    assert planted.keys() == load().keys()
-    assert min(planted.values()) >= 8
-    assert missed.keys() == load().keys() - {"fraud_verdict"}
-    assert planted["fraud_verdict"] == planted["card_testing"]
 
 
 def test_plants_leave_time_to_learn_before_and_to_wait_after() -> None:
