@@ -16,7 +16,7 @@ help:  ## say what there is (also without a target)
 demo: $(INSTALLED)  ## see it work: Kafka, Redis, customers, events, and what is decided on them
 	$(BIN)/bellwether demo
 
-test: lint faults  ## lint, the short run of faults, every test, all on real servers; ends with pytest's own last line
+test: lint  ## lint, then every test, with a real Kafka and Redis; ends with pytest's own last line
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
 lint: $(INSTALLED)  ## style, format, types, and which module may import which

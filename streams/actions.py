@@ -150,9 +150,9 @@ def candidate_id(trigger: str, customer: str, action: str, causes: tuple[Cause, 
     return str(uuid5(NAMESPACE, "\x1f".join((trigger, customer, action, *(cause.event for cause in causes)))))
 
 
-def held_id(candidate: str, reason: str, held_until_ms: int) -> str:
-    """The id of the interim decision to hold a candidate."""
-    return str(uuid5(NAMESPACE, f"{candidate}\x1fheld\x1f{reason}\x1f{held_until_ms}"))
+def held_id(candidate: str, reason: str, position: int) -> str:
+    """The id of the interim decision to hold a candidate, at that entry: it may be held for the same reason again."""
+    return str(uuid5(NAMESPACE, f"{candidate}\x1fheld\x1f{reason}\x1f{position}"))
 
 
 def destinations(decision: Decision) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from agents.kafka_log import append_batches
 from agents.unit_of_work import Place, Record
 from streams import topics
 
-SLICES = 60  # of the whole: so small that ticks follow closely, large enough for speed
+SLICES = 300  # of the whole: so small that ticks follow closely, large enough for speed
 SLICES_AHEAD = 2
 POLL_SECONDS = 0.02
 # How far ticks must stay behind the newest event; one slice more than is ahead, since slices aren't equally long.
