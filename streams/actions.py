@@ -150,9 +150,9 @@ def candidate_id(trigger: str, customer: str, action: str, causes: tuple[Cause, 
     return str(uuid5(NAMESPACE, "\x1f".join((trigger, customer, action, *(cause.event for cause in causes)))))
 
 
-def held_id(candidate: str, reason: str, position: int) -> str:
-    """The id of the interim decision to hold a candidate, at that entry: it may be held for the same reason again."""
-    return str(uuid5(NAMESPACE, f"{candidate}\x1fheld\x1f{reason}\x1f{position}"))
+def held_id(candidate: str, reason: str, decided_at_ms: int) -> str:
+    """The id of the interim decision to hold a candidate, made then: it may be held for the same reason again."""
+    return str(uuid5(NAMESPACE, f"{candidate}\x1fheld\x1f{reason}\x1f{decided_at_ms}"))
 
 
 def destinations(decision: Decision) -> tuple[str, ...]:

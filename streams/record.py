@@ -25,7 +25,7 @@ def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: 
     """What became of a proposal, and why."""
     candidate = proposal.candidate
     held_until_ms = ruling.until_ms if ruling.outcome == "held" else None
-    identity = proposal.id if held_until_ms is None else held_id(proposal.id, ruling.reason or "", at.position)
+    identity = proposal.id if held_until_ms is None else held_id(proposal.id, ruling.reason or "", at.now_ms)
     several = remember.risks(facts, at.now_ms, rules.policy) if proposal.family == "retention" else {}
     risk = remember.combined(several) if several else candidate.risk
     value_minor = facts.worth_minor()

@@ -97,12 +97,19 @@ class Turn:
             source = remember.FRAUD if one.family == "fraud" else one.name
             remember.remember_signal(self.customer.facts, source, candidate.risk, at.now_ms, policy)
         identity = candidate_id(one.name, at.customer, candidate.action, candidate.causes)
+        if identity in self._known():
+            return  # the same of the same causes: events of other topics came late
         proposal = Proposal(identity, one.name, one.family, candidate, at.traceparent)
         ruling = self._judge(proposal)
         if ACTIONS[candidate.action].is_offer and ruling.outcome == "sent" and not listener.shadow:
             self._hold(proposal, Ruling("held", COLLECTING, at.now_ms + milliseconds(policy.collect_for)))
         else:
             self._carry_out(proposal, ruling)
+
+    def _known(self) -> set[str]:
+        """Candidates of this customer that wait or were decided lately."""
+        customer = self.customer
+        return {held.proposal.id for held in customer.held} | {one.id for one in customer.decisions}
 
     def _judge(self, proposal: Proposal) -> Ruling:
         at = self.circumstances
