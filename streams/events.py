@@ -28,6 +28,19 @@ class Cause(Struct, frozen=True, array_like=True):
     position: int
 
 
+class Caused:
+    """What a stored record is that names an event, by its id and its journal offset: a cause to give."""
+
+    __slots__ = ()
+    event: str
+    position: int
+
+    @property
+    def cause(self) -> Cause:
+        """The event, as the cause of a decision."""
+        return Cause(self.event, self.position)
+
+
 class Event(Struct, kw_only=True, tag_field="type"):
     """What all events carry.
 

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from streams import events
 from streams.calendar import add_months, is_known
-from streams.events import Cause
+from streams.events import Caused
 from streams.policy import Policy
 from streams.trigger import milliseconds
 
@@ -58,18 +58,13 @@ class Contact(Struct, array_like=True):
     is_held_out: bool = False
 
 
-class Complaint(Struct, array_like=True):
+class Complaint(Caused, Struct, array_like=True):
     """A complaint, or the resolution of one. `subject` empty: about nothing in particular."""
 
     at_ms: int
     subject: str
     event: str
     position: int
-
-    @property
-    def cause(self) -> Cause:
-        """The entry that said so."""
-        return Cause(self.event, self.position)
 
     def is_about(self, other: str) -> bool:
         """Whether it may be about that subject: one that names none is about any."""

@@ -5,13 +5,13 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from streams.events import Cause
+from streams.events import Cause, Caused
 from streams.facts import Facts, Term
 
 ENDED = ("cancelled", "not_renewed")
 
 
-class Mark(Struct, array_like=True):
+class Mark(Caused, Struct, array_like=True):
     """Something that was said about a subject; an empty subject is anything."""
 
     at_ms: int
@@ -19,13 +19,8 @@ class Mark(Struct, array_like=True):
     event: str
     position: int
 
-    @property
-    def cause(self) -> Cause:
-        """The event that says so."""
-        return Cause(self.event, self.position)
 
-
-class Line(Struct, array_like=True):
+class Line(Caused, Struct, array_like=True):
     """A line of business, such as cards, that the customer used.
 
     Attributes:
@@ -43,11 +38,6 @@ class Line(Struct, array_like=True):
     due_ms: int | None = None
     is_term_told: bool = False
     awaits: bool = False
-
-    @property
-    def cause(self) -> Cause:
-        """The last activity."""
-        return Cause(self.event, self.position)
 
     def use(self, product: str, at_ms: int, cause: Cause) -> bool:
         """Take down an activity; whether it is the latest, and so ends an absence."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 from msgspec import Struct, field
 
 from streams.calendar import add_months
-from streams.events import Cause, Contract
+from streams.events import Caused, Contract
 from streams.trigger import milliseconds
 from streams.triggers.bounded import put_last
 from streams.triggers.wording import money
@@ -20,7 +20,7 @@ _MONTH_MS = (
 )
 
 
-class Word(Struct, array_like=True):
+class Word(Caused, Struct, array_like=True):
     """What one event said of a contract; `told` is what was decided about it, so that it isn't decided again."""
 
     at_ms: int
@@ -33,11 +33,6 @@ class Word(Struct, array_like=True):
     currency: str | None = None
     reason: str | None = None
     told: list[str] = field(default_factory=list)
-
-    @property
-    def cause(self) -> Cause:
-        """The event."""
-        return Cause(self.event, self.position)
 
     @property
     def price(self) -> dict[str, str | int]:

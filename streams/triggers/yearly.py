@@ -10,13 +10,13 @@ from itertools import count
 from msgspec import Struct
 
 from streams.calendar import add_months, period_ms
-from streams.events import Cause
+from streams.events import Caused
 from streams.triggers.gaps import median
 
 HALF_DAY_MS = 43_200_000
 
 
-class Visit(Struct, array_like=True):
+class Visit(Caused, Struct, array_like=True):
     """A visit that was booked; the first of all that were booked for these weeks.
 
     Attributes:
@@ -28,11 +28,6 @@ class Visit(Struct, array_like=True):
     event: str
     position: int
     is_decided: bool = False
-
-    @property
-    def cause(self) -> Cause:
-        """The booking."""
-        return Cause(self.event, self.position)
 
     def off_ms(self, at_ms: int) -> int:
         """How far an instant is from the visit; 0 while it lasts."""

@@ -20,7 +20,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from streams.actions import Measure
-from streams.events import Cause, Interaction, Notice
+from streams.events import Caused, Interaction, Notice
 from streams.facts import Facts, Term
 from streams.journal import Tick
 from streams.trigger import ActionSent, Candidate, milliseconds, trigger
@@ -54,7 +54,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 6
 
 
-class Told(Struct, array_like=True):
+class Told(Caused, Struct, array_like=True):
     """A notice; `is_done`: it was decided on, and is kept to know it again."""
 
     event: str
@@ -66,22 +66,14 @@ class Told(Struct, array_like=True):
     currency: str | None
     is_done: bool = False
 
-    @property
-    def cause(self) -> Cause:
-        return Cause(self.event, self.position)
 
-
-class Contact(Struct, array_like=True):
+class Contact(Caused, Struct, array_like=True):
     """Somebody was in touch with the customer about a product."""
 
     product: str
     at_ms: int
     event: str
     position: int
-
-    @property
-    def cause(self) -> Cause:
-        return Cause(self.event, self.position)
 
 
 class State(Struct, array_like=True):

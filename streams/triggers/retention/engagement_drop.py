@@ -21,7 +21,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from streams.actions import Measure
-from streams.events import Cause, Interaction, Response
+from streams.events import Caused, Interaction, Response
 from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
 from streams.triggers.baseline import DAY_MS, WEEK_MS, Fall, Weeks, fall, is_yearly, silent_weeks, week_end_ms, week_of
@@ -60,16 +60,12 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 70
 
 
-class Touch(Struct, array_like=True):
+class Touch(Caused, Struct, array_like=True):
     """A time the customer was seen, and the event that says so."""
 
     at_ms: int
     event: str
     position: int
-
-    @property
-    def cause(self) -> Cause:
-        return Cause(self.event, self.position)
 
 
 class Absence(Struct, array_like=True):

@@ -19,7 +19,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from streams.actions import Measure
-from streams.events import Cause, Interaction
+from streams.events import Caused, Interaction
 from streams.trigger import Candidate, milliseconds, trigger
 from streams.triggers.wording import length
 
@@ -43,17 +43,13 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 8
 
 
-class Feedback(Struct, array_like=True):
+class Feedback(Caused, Struct, array_like=True):
     """Something negative that was said; kept so that it counts once, and complaints together."""
 
     at_ms: int
     event: str
     position: int
     is_complaint: bool
-
-    @property
-    def cause(self) -> Cause:
-        return Cause(self.event, self.position)
 
 
 class Occasion(Struct, frozen=True):

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from streams.actions import Measure
 from streams.calendar import add_months, local
-from streams.events import Cause, Purchase
+from streams.events import Caused, Purchase
 from streams.facts import Facts
 from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
@@ -91,17 +91,13 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 6
 
 
-class Bought(Struct, array_like=True):
+class Bought(Caused, Struct, array_like=True):
     """A purchase. `is_decided`: what was to be said about its replacement was said, or kept quiet."""
 
     at_ms: int
     event: str
     position: int
     is_decided: bool = False
-
-    @property
-    def cause(self) -> Cause:
-        return Cause(self.event, self.position)
 
 
 class State(Struct, array_like=True):
