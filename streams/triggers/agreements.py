@@ -8,13 +8,12 @@ from streams.calendar import add_months
 from streams.events import Caused, Contract
 from streams.trigger import milliseconds
 from streams.triggers.bounded import put_last
-from streams.triggers.wording import money
+from streams.triggers.wording import DAY_MS, money
 
 BEGINS = ("signed", "renewed")
 ENDS = ("cancelled", "not_renewed")
 SWITCHES = ("auto_renewal_on", "auto_renewal_off")
 _KINDS = (BEGINS, ENDS, SWITCHES)
-_DAY_MS = 86_400_000
 _MONTH_MS = (
     2_629_800_000  # a twelfth of a Julian year: to guess at the number of months, which the calendar then checks
 )
@@ -113,6 +112,6 @@ def next_end_ms(starts_at_ms: int, ends_at_ms: int, zone: str) -> int:
     """
     months = round((ends_at_ms - starts_at_ms) / _MONTH_MS)
     off_ms = ends_at_ms - add_months(starts_at_ms, months, zone)
-    if months < 1 or abs(off_ms) > _DAY_MS:  # the last day may be meant with the end or without it
+    if months < 1 or abs(off_ms) > DAY_MS:  # the last day may be meant with the end or without it
         return 2 * ends_at_ms - starts_at_ms
     return add_months(starts_at_ms, 2 * months, zone) + off_ms

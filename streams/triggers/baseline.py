@@ -9,7 +9,8 @@ from statistics import median
 
 from msgspec import Struct, field
 
-DAY_MS = 86_400_000
+from streams.triggers.wording import DAY_MS
+
 WEEK_MS = 7 * DAY_MS
 WEEKS_A_YEAR = 52
 MONTH_WEEKS = 4

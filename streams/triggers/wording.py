@@ -8,7 +8,8 @@ _DECIMALS = {
 }
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
-_UNITS = (("day", 24 * HOUR_MS), ("hour", HOUR_MS), ("minute", MINUTE_MS))
+DAY_MS = 24 * HOUR_MS
+_UNITS = (("day", DAY_MS), ("hour", HOUR_MS), ("minute", MINUTE_MS))
 
 
 def money(amount_minor: int, currency: str) -> str:

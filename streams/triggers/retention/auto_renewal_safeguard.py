@@ -27,11 +27,10 @@ from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
 from streams.triggers.agreements import Agreement, Word, learn, shortened_ms
 from streams.triggers.bounded import put_last
-from streams.triggers.wording import length
+from streams.triggers.wording import DAY_MS, length
 
 USED, TOO_LATE = "used", "too_late"
 CHECKED, CONFIRMED = "checked", "confirmed"
-_DAY_MS = 86_400_000
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,8 +159,8 @@ def _check(name: str, near: Near, use: Use | None, config: Config, zone: str) ->
         because=f"{near.product} renews itself on {day}{near.term.at_price}; {used}",
         subject={"contract": name, "product": near.product},
         measured={
-            "days_left": Measure((near.ends_at_ms - near.at_ms) // _DAY_MS, milliseconds(config.notice) // _DAY_MS),
-            "days_unused": Measure(unused_ms // _DAY_MS),
+            "days_left": Measure((near.ends_at_ms - near.at_ms) // DAY_MS, milliseconds(config.notice) // DAY_MS),
+            "days_unused": Measure(unused_ms // DAY_MS),
         },
         prefilled={
             "contract": name,
@@ -186,7 +185,7 @@ def _confirmation(name: str, agreement: Agreement, renewal: Word, config: Config
         because=f"{agreement.product} was renewed by itself{renewal.at_price}",
         subject={"contract": name, "product": agreement.product},
         measured={
-            "days_ago": Measure((now_ms - renewal.at_ms) // _DAY_MS, milliseconds(config.confirm_within) // _DAY_MS)
+            "days_ago": Measure((now_ms - renewal.at_ms) // DAY_MS, milliseconds(config.confirm_within) // DAY_MS)
         },
         prefilled={
             "contract": name,

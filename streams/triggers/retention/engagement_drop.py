@@ -24,8 +24,8 @@ from streams.actions import Measure
 from streams.events import Caused, Interaction, Response
 from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
-from streams.triggers.baseline import DAY_MS, WEEK_MS, Fall, Weeks, fall, is_yearly, silent_weeks, week_end_ms, week_of
-from streams.triggers.wording import counted
+from streams.triggers.baseline import WEEK_MS, Fall, Weeks, fall, is_yearly, silent_weeks, week_end_ms, week_of
+from streams.triggers.wording import DAY_MS, counted
 
 SEEN = frozenset(("login", "email_opened", "site_visit", "branch_visit", "opened", "accepted", "converted"))
 HOLIDAY = "holiday_pattern"

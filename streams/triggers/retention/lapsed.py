@@ -30,9 +30,8 @@ from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
 from streams.triggers.absence import Line, Mark, closing, drawn_percent, ended_ms, put_mark
 from streams.triggers.bounded import put_last
-from streams.triggers.wording import counted
+from streams.triggers.wording import DAY_MS, counted
 
-DAY_MS = 86_400_000
 CARD = "card"
 QUIET = ("term_runs", "closed", "no_improvement", "not_sampled")
 _WAS = {"transactor": "paid in full", "revolver": "carried a balance"}

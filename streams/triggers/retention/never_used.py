@@ -25,9 +25,7 @@ from streams.facts import Facts
 from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
 from streams.triggers.bounded import put_last
-from streams.triggers.wording import length
-
-DAY_MS = 86_400_000
+from streams.triggers.wording import DAY_MS, length
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

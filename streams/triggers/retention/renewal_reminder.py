@@ -28,11 +28,10 @@ from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
 from streams.triggers.agreements import Agreement, Word, learn, next_end_ms, shortened_ms
 from streams.triggers.bounded import put_last
-from streams.triggers.wording import length
+from streams.triggers.wording import DAY_MS, length
 
 AUTO_RENEWAL = "auto_renewal"
 REMINDED = "reminded"
-_DAY_MS = 86_400_000
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,7 +166,7 @@ def _candidate(name: str, agreement: Agreement, moment: Moment, config: Config, 
         because=_in_words(agreement.product, moment, zone),
         subject={"contract": name, "product": agreement.product},
         measured={
-            "days_left": Measure((moment.ends_at_ms - moment.at_ms) // _DAY_MS, moment.window_ms // _DAY_MS),
+            "days_left": Measure((moment.ends_at_ms - moment.at_ms) // DAY_MS, moment.window_ms // DAY_MS),
             "moment": Measure("good_use" if use else "last_call"),
             **score,
         },

@@ -29,9 +29,8 @@ from streams.facts import Facts
 from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
 from streams.triggers.gaps import gaps, median, spread
-from streams.triggers.wording import counted, length
+from streams.triggers.wording import DAY_MS, counted, length
 
-DAY_MS = 86_400_000
 QUIET = ("bought_already", "irregular")
 
 

@@ -25,11 +25,10 @@ from streams.facts import Facts
 from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
 from streams.triggers.agreements import BEGINS, ENDS, SWITCHES, Agreement, Word, learn
-from streams.triggers.wording import length
+from streams.triggers.wording import DAY_MS, length
 
 CLOSED_BY_US, NO_CONTACT, LOW_VALUE, CAME_BACK = "closed_by_us", "asked_for_no_contact", "low_value", "came_back"
 TOLD = "told"
-_DAY_MS = 86_400_000
 WAITS = {"price": timedelta(days=7), "quality": timedelta(days=60), "moved": timedelta(days=180)}
 
 
@@ -150,7 +149,7 @@ def _candidate(end: End, quiet: str | None, config: Config, customer: Facts) -> 
         measured={
             "reason": Measure(reason or "not given"),
             "worth_minor": Measure(customer.worth_minor(), config.worth_minor_min),
-            "days_waited": Measure(wait_ms // _DAY_MS),
+            "days_waited": Measure(wait_ms // DAY_MS),
         },
         risk=None if quiet else config.risk,
         expires_at_ms=end.due_ms + milliseconds(config.act_within),
