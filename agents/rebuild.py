@@ -25,7 +25,7 @@ from streams.partition import PARTITION_KEY
 
 RECORDS_PER_TRANSACTION = 5000
 RUNNING = "Workers are running: stop all of them first. One that was killed counts for up to a minute."
-GONE_SECONDS_MAX = 12.0  # a killed worker is a member of its group until its session ends
+GONE_SECONDS_MAX = 12.0  # a killed worker is a member of its group until its session ends, mostly
 POLL_SECONDS = 0.5
 MEMBERS = 5  # where a described group has them
 Table = dict[bytes, bytes]
@@ -90,9 +90,7 @@ async def without_workers(kafka: str, seconds_max: float = GONE_SECONDS_MAX) -> 
             while await _members(admin):  # noqa: ASYNC110 - other processes have no event to wait for
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
-        raise RebuildError(
-            "Workers are running: stop all of them first. One that was killed counts for up to a minute."
-        ) from error
+        raise RebuildError(RUNNING) from error
     finally:
         await admin.close()
 

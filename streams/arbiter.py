@@ -5,12 +5,12 @@ Fraud checks and service messages pass at once, care keeps quiet hours; only off
 and compete: `streams.competition` says which of several goes out.
 """
 
-import hashlib
 from collections.abc import Callable
 from datetime import time
 
 from msgspec import Struct
 
+from streams import draw
 from streams.actions import ACTIONS, Outcome
 from streams.calendar import Period, period_ms, quiet_until_ms
 from streams.events import Channel
@@ -211,5 +211,4 @@ def channel_for(action: str, facts: Facts) -> Channel | None:
 
 def is_held_out(customer: str, trigger: str, percent: int) -> bool:
     """Whether a customer is in a trigger's hold-out group: always the same, by a hash of the two names."""
-    digest = hashlib.blake2b(f"{trigger}\x1f{customer}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % 100 < percent
+    return draw.percent(f"{trigger}\x1f{customer}") < percent

@@ -1,6 +1,5 @@
 """What is remembered of who may stop coming: the last activity in each line, what went wrong, what got better."""
 
-import hashlib
 from collections.abc import Collection
 
 from msgspec import Struct
@@ -67,8 +66,3 @@ def closing(names: Collection[str], customer: Facts, now_ms: int) -> Term | None
 def ended_ms(term: Term) -> int:
     """When a term that no longer runs came to its end."""
     return term.at_ms if term.ends_at_ms is None else term.ends_at_ms
-
-
-def drawn_percent(event: str) -> int:
-    """A number from 0 to 99 that an event draws, always the same."""
-    return int.from_bytes(hashlib.blake2b(event.encode(), digest_size=8).digest()) % 100

@@ -3,16 +3,14 @@
 Source: median and median absolute deviation (MAD), in whole numbers.
 """
 
+import statistics
 from collections.abc import Sequence
 from itertools import pairwise
 
 
 def median(values: Sequence[int]) -> int:
     """The middle one; of two in the middle their mean, rounded down. ValueError without any."""
-    if not values:
-        raise ValueError("no median of nothing")
-    ordered = sorted(values)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
+    return (statistics.median_low(values) + statistics.median_high(values)) // 2
 
 
 def spread(values: Sequence[int]) -> int:

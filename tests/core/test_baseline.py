@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from streams.events import Interaction
 from streams.journal import Tick
 from streams.trigger import Candidate, load
-from streams.triggers.baseline import DAY_MS, WEEK_MS, Weeks, fall, silent_weeks, week_end_ms, week_of
+from streams.triggers.baseline import WEEK_MS, Weeks, fall, silent_weeks, week_end_ms, week_of
+from streams.triggers.wording import DAY_MS
 
 ENGAGEMENT_DROP = load()["engagement_drop"]
 MONDAY_MS = 1_767_571_200_000

@@ -9,9 +9,9 @@ from typing import Any
 from agents.demo.personas import CURRENCY
 from agents.demo.plan import Plan, Role
 from agents.demo.timeline import DAY_MS, END_MS, HOUR_MS, date_ms, day_ms
+from streams import draw
 from streams.calendar import add_months
 from streams.events import CardTransaction, Contract, Interaction, Notice
-from streams.triggers.absence import drawn_percent
 
 TRIGGER = "lapsed"
 CASH_BACK, BALANCE_TRANSFER = "cash_back_offer", "balance_transfer_offer"
@@ -111,7 +111,7 @@ def _use_debit(plan: Plan, from_ms: int, *, is_drawn: bool) -> tuple[int, str]:
     for _ in range(DEBIT_USES):
         _use(plan, last_ms)
         last_ms += 5 * DAY_MS
-    while (drawn_percent(f"{plan.persona.customer}-x{plan.serial + 1}") < SURVEY_PERCENT) != is_drawn:
+    while (draw.percent(f"{plan.persona.customer}-x{plan.serial + 1}") < SURVEY_PERCENT) != is_drawn:
         plan.identifier()
     return last_ms, _use(plan, last_ms)
 

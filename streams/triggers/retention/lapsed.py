@@ -22,13 +22,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from streams import draw
 from streams.actions import Measure
 from streams.calendar import add_months, local
 from streams.events import CardTransaction, Interaction, Notice, Purchase, Usage
 from streams.facts import Facts, Term
 from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
-from streams.triggers.absence import Line, Mark, closing, drawn_percent, ended_ms, put_mark
+from streams.triggers.absence import Line, Mark, closing, ended_ms, put_mark
 from streams.triggers.bounded import put_last
 from streams.triggers.wording import DAY_MS, counted
 
@@ -192,7 +193,7 @@ def _reason(line: Line, state: State, config: Config, customer: Facts) -> Reason
     payer = customer.payer_before() if line.name == CARD else "unknown"
     if payer in _OFFERS:
         return Reason(_OFFERS[payer], f"the customer {_WAS[payer]}", measured={"payer": Measure(payer)})
-    drawn = drawn_percent(line.event)
+    drawn = draw.percent(line.event)
     silence = None if drawn < config.survey_percent else "not_sampled"
     measured = {"drawn_percent": Measure(drawn, config.survey_percent)}
     return Reason("why_survey", "nobody knows why", measured=measured, silence=silence)
