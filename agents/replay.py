@@ -93,6 +93,17 @@ def replay_journal(lines: Iterable[Line], replay: Replay) -> Iterator[Decided]:
     """The decisions on a journal dump, in the order of its lines; rules come from its config entries.
 
     Raises:
+        ReplayError: see `applied`.
+    """
+    for number, _, decisions in applied(lines, replay):
+        for decision in decisions:
+            yield number, decision
+
+
+def applied(lines: Iterable[Line], replay: Replay) -> Iterator[tuple[int, JournalRecord, list[Decision]]]:
+    """Each entry of a journal dump with its partition, and the decisions on it.
+
+    Raises:
         ReplayError: a line isn't a dump's, or holds a config that doesn't fit this release.
     """
     for line in lines:
@@ -101,8 +112,7 @@ def replay_journal(lines: Iterable[Line], replay: Replay) -> Iterator[Decided]:
             decisions = replay.apply(number, record)
         except (ValueError, RecursionError) as error:
             raise ReplayError(f"{line.file}:{line.number}: not a line of a journal dump: {error}") from error
-        for decision in decisions:
-            yield number, decision
+        yield number, record, decisions
 
 
 def replay_sources(

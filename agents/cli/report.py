@@ -19,6 +19,7 @@ from agents.cli.output import (
     progress,
     settings,
 )
+from agents.replay import ReplayError
 
 if TYPE_CHECKING:
     from agents.report.figures import Figures
@@ -75,7 +76,7 @@ def ledger(dump: Path | None) -> "Ledger":
             )
         try:
             return read.from_dump(line_files.read(line_files.files_of(dump)))
-        except (OSError, read.DumpError) as error:
+        except (OSError, ReplayError) as error:
             raise CommandError(f"{error}\nMake one: bellwether journal dump --output journal.jsonl", USAGE) from error
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from agents.demo.personas import CURRENCY
 from agents.demo.plan import Plan
-from agents.demo.timeline import DAY_MS, HOUR_MS, day_ms
+from agents.demo.timeline import DAY_MS, HOUR_MS
 from streams.calendar import add_months, local, period_ms
 from streams.events import Contract, Usage
 
@@ -29,14 +29,9 @@ class Term(NamedTuple):
         return self.ends_at_ms
 
 
-def daytime_ms(plan: Plan, days: tuple[int, int]) -> int:
-    """Some time in office hours of some day in that range of days of the generated time."""
-    return day_ms(plan.random.randrange(*days)) + plan.random.randrange(8 * HOUR_MS, 18 * HOUR_MS)
-
-
 def begin_ms(plan: Plan, days: tuple[int, int]) -> int:
     """The start of some day by the customer's clock; one in four is the last day of its month."""
-    zone, at_ms = plan.persona.time_zone, daytime_ms(plan, days)
+    zone, at_ms = plan.persona.time_zone, plan.daytime_ms(days)
     if plan.random.randrange(MONTH_END_ONE_IN) == 0:
         _, next_month_ms = period_ms(at_ms, zone, "month")
         at_ms = next_month_ms - HOUR_MS

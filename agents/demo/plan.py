@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from agents.demo.ledger import Booking, Method
 from agents.demo.personas import CURRENCY, Industry, Persona
+from agents.demo.timeline import HOUR_MS, day_ms
 from agents.demo.truth import Case, Kind
 from streams.events import AccountType, Event, Purchase
 
@@ -41,6 +42,10 @@ class Plan(Struct):
         """The next id of a planted event of this customer."""
         self.serial += 1
         return f"{self.persona.customer}-x{self.serial}"
+
+    def daytime_ms(self, days: tuple[int, int]) -> int:
+        """Some time in office hours of some day in that range of days of the generated time."""
+        return day_ms(self.random.randrange(*days)) + self.random.randrange(8 * HOUR_MS, 18 * HOUR_MS)
 
     def deliver(self, event: Event, *, late_ms: int = 0) -> str:
         """Plant an event and return its id."""

@@ -2,19 +2,15 @@
 
 from collections.abc import Callable, Iterable
 
-from agents import journal_dump, journal_lines
+from agents import journal_dump
 from agents.kafka_reader import committed_records
 from agents.line_files import Line
-from agents.replay import Replay
+from agents.replay import Replay, applied
 from agents.report.ledger import Ledger
 from agents.unit_of_work import Place
 from streams import topics
 from streams.actions import decode_decision
 from streams.journal import Entry, EventEntry
-
-
-class DumpError(Exception):
-    """A line that is none of a journal dump; the message names file and line."""
 
 
 async def from_kafka(kafka: str, progress: Callable[[int, int], object] = lambda *_: None) -> Ledger:
@@ -37,15 +33,10 @@ def from_dump(lines: Iterable[Line]) -> Ledger:
     """The same from a dump (`bellwether journal dump`): what was decided on a journal follows from it.
 
     Raises:
-        DumpError: a line isn't a dump's, or holds a config that doesn't fit this release.
+        ReplayError: a line isn't a dump's, or holds a config that doesn't fit this release.
     """
-    ledger, replay = Ledger(), Replay()
-    for line in lines:
-        try:
-            number, record = journal_lines.decode(line.text)
-            decisions = replay.apply(number, record)
-        except (ValueError, RecursionError) as error:
-            raise DumpError(f"{line.file}:{line.number}: not a line of a journal dump: {error}") from error
+    ledger = Ledger()
+    for _, record, decisions in applied(lines, Replay()):
         _happened(ledger, record.entry)
         for decision in decisions:
             ledger.decided(decision)

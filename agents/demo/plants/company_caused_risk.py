@@ -5,7 +5,7 @@ told here: quiet      notice
   |<-- at most 30 days->|<- or here --->|
 """
 
-from agents.demo.agreements import Term, begin_ms, daytime_ms, sign, use
+from agents.demo.agreements import Term, begin_ms, sign, use
 from agents.demo.personas import CURRENCY
 from agents.demo.plan import Plan, Role
 from agents.demo.timeline import DAY_MS, HOUR_MS
@@ -18,13 +18,13 @@ PRODUCT, OTHER_PRODUCT = "crm", "helpdesk"
 
 def price_raised(plan: Plan) -> None:
     """By a few percent, or much."""
-    at_ms = daytime_ms(plan, NOTICE_DAYS)
+    at_ms = plan.daytime_ms(NOTICE_DAYS)
     plan.expect(TRIGGER, EXPLAIN, at_ms, [_raise_price(plan, _in_use(plan), at_ms)])
 
 
 def card_fee_raised(plan: Plan) -> None:
     """What every cardholder pays, without a contract of its own."""
-    at_ms = daytime_ms(plan, NOTICE_DAYS)
+    at_ms = plan.daytime_ms(NOTICE_DAYS)
     fee_minor = plan.random.randrange(500, 3_000)
     told = plan.happen(Notice, at_ms, kind="price_increase", product="card", amount_minor=fee_minor, currency=CURRENCY)
     plan.expect(TRIGGER, EXPLAIN, at_ms, [told])
@@ -32,13 +32,13 @@ def card_fee_raised(plan: Plan) -> None:
 
 def oversold(plan: Plan) -> None:
     """A review found that less would do."""
-    at_ms, term = daytime_ms(plan, NOTICE_DAYS), _in_use(plan)
+    at_ms, term = plan.daytime_ms(NOTICE_DAYS), _in_use(plan)
     plan.expect(TRIGGER, RIGHT_SIZE, at_ms, [plan.happen(Notice, at_ms, kind="oversold", product=term.product)])
 
 
 def told_about_other_things(plan: Plan) -> None:
     """In touch about another product, and about this one long before."""
-    at_ms, term = daytime_ms(plan, NOTICE_DAYS), _in_use(plan)
+    at_ms, term = plan.daytime_ms(NOTICE_DAYS), _in_use(plan)
     _tell(plan, OTHER_PRODUCT, at_ms + 2 * HOUR_MS)
     _tell(plan, term.product, at_ms - plan.random.randrange(32, 60) * DAY_MS)
     plan.expect(TRIGGER, EXPLAIN, at_ms, [_raise_price(plan, term, at_ms)])
@@ -46,7 +46,7 @@ def told_about_other_things(plan: Plan) -> None:
 
 def already_told(plan: Plan) -> None:
     """Those who raised the price said so themselves, before the letter or just after it."""
-    at_ms, term = daytime_ms(plan, NOTICE_DAYS), _in_use(plan)
+    at_ms, term = plan.daytime_ms(NOTICE_DAYS), _in_use(plan)
     is_before = plan.random.randrange(2) == 0
     told_ms = (
         plan.random.randrange(-25 * DAY_MS, -DAY_MS) if is_before else plan.random.randrange(HOUR_MS, 20 * HOUR_MS)
@@ -57,14 +57,14 @@ def already_told(plan: Plan) -> None:
 
 def dearer_for_others(plan: Plan) -> None:
     """A product that this customer doesn't have."""
-    at_ms, term = daytime_ms(plan, NOTICE_DAYS), _in_use(plan)
+    at_ms, term = plan.daytime_ms(NOTICE_DAYS), _in_use(plan)
     notice = _raise_price(plan, term._replace(product=OTHER_PRODUCT), at_ms)
     plan.forbid(TRIGGER, EXPLAIN, at_ms, [notice])
 
 
 def made_better(plan: Plan) -> None:
     """A car was called back, another thing improved: news, but nobody pays more."""
-    at_ms = daytime_ms(plan, NOTICE_DAYS)
+    at_ms = plan.daytime_ms(NOTICE_DAYS)
     recall = plan.happen(Notice, at_ms, kind="recall", product="car")
     improvement = plan.happen(Notice, at_ms + 3 * DAY_MS, kind="improvement", product="car")
     plan.forbid(TRIGGER, EXPLAIN, at_ms, [recall, improvement])

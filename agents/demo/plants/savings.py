@@ -32,7 +32,7 @@ def plant(plan: Plan) -> None:
     savings = plan.persona.savings
     if savings is None:
         raise ValueError(f"{plan.persona.role} is a role of somebody who saves")
-    at_ms = day_ms(plan.random.randrange(*DROP_PLANT_DAYS)) + plan.random.randrange(8 * HOUR_MS, 18 * HOUR_MS)
+    at_ms = plan.daytime_ms(DROP_PLANT_DAYS)
     amount_minor = balance_minor(savings, at_ms) * plan.random.randrange(78, 92) // 100
     role = plan.persona.role
     if role == "partly":

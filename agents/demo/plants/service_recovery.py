@@ -4,7 +4,6 @@ complaint      resolved
 --o---------------o-----------|follow_up_call        |escalate_complaint five days after a complaint without one
 """
 
-from agents.demo.agreements import daytime_ms
 from agents.demo.plan import Plan, Role
 from agents.demo.timeline import DAY_MS, HOUR_MS
 from streams.events import Interaction
@@ -17,14 +16,14 @@ SUBJECTS = ("delivery", "invoice", "repair", "website")
 
 def solved_well(plan: Plan) -> None:
     """Within days: nobody has to be told."""
-    at_ms = daytime_ms(plan, DAYS)
+    at_ms = plan.daytime_ms(DAYS)
     events = solve(plan, at_ms, plan.random.choice(SUBJECTS))
     plan.forbid(TRIGGER, ESCALATE, at_ms + RESOLVE_WITHIN_MS, events[:1])
 
 
 def solved_late(plan: Plan) -> None:
     """Too late for those who promised, but solved."""
-    at_ms = daytime_ms(plan, DAYS)
+    at_ms = plan.daytime_ms(DAYS)
     resolved_ms = at_ms + plan.random.randrange(6, 15) * DAY_MS
     complaint = complain(plan, at_ms, "repair")
     plan.expect(TRIGGER, ESCALATE, at_ms + RESOLVE_WITHIN_MS, [complaint])
@@ -33,13 +32,13 @@ def solved_late(plan: Plan) -> None:
 
 def never_solved(plan: Plan) -> None:
     """Nobody answered."""
-    at_ms = daytime_ms(plan, DAYS)
+    at_ms = plan.daytime_ms(DAYS)
     plan.expect(TRIGGER, ESCALATE, at_ms + RESOLVE_WITHIN_MS, [complain(plan, at_ms, "invoice")])
 
 
 def solved_badly(plan: Plan) -> None:
     """Closed in time, but the customer says with it, or soon after, that it wasn't solved: worth a call of care."""
-    at_ms = daytime_ms(plan, DAYS)
+    at_ms = plan.daytime_ms(DAYS)
     resolved_ms, score = at_ms + plan.random.randrange(DAY_MS, 4 * DAY_MS), plan.random.randrange(4)
     events, low_ms = [complain(plan, at_ms, "delivery")], resolved_ms
     if plan.random.randrange(2):
@@ -54,7 +53,7 @@ def solved_badly(plan: Plan) -> None:
 
 def another_one_open(plan: Plan) -> None:
     """Asked only when the second complaint, which came in between, is solved too; two of them are worth a call."""
-    first_ms = daytime_ms(plan, DAYS)
+    first_ms = plan.daytime_ms(DAYS)
     solved_ms = first_ms + plan.random.randrange(DAY_MS, 2 * DAY_MS)
     second_ms = solved_ms + plan.random.randrange(HOUR_MS, 2 * DAY_MS)
     second_solved_ms = solved_ms + FOLLOW_UP_AFTER_MS + plan.random.randrange(30 * HOUR_MS, 44 * HOUR_MS)
@@ -67,7 +66,7 @@ def another_one_open(plan: Plan) -> None:
 
 def asked_a_question(plan: Plan) -> None:
     """A call is no complaint."""
-    at_ms = daytime_ms(plan, DAYS)
+    at_ms = plan.daytime_ms(DAYS)
     call = plan.happen(Interaction, at_ms, kind="call", subject="invoice")
     plan.forbid(TRIGGER, ESCALATE, at_ms + RESOLVE_WITHIN_MS, [call])
 

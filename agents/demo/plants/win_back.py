@@ -6,7 +6,7 @@ signed                    cancelled: price
 
 from msgspec.structs import replace
 
-from agents.demo.agreements import Term, begin_ms, daytime_ms, say, sign, use
+from agents.demo.agreements import Term, begin_ms, say, sign, use
 from agents.demo.plan import Plan, Role
 from agents.demo.plants.cards import profile
 from agents.demo.plants.renewal_reminder import LAST_CALL_MS, ending
@@ -71,7 +71,7 @@ def worth_little(plan: Plan) -> None:
 def _cancelled(plan: Plan, reason: str | None) -> tuple[str, int]:
     """Some time after a contract that was used; the event and when."""
     term = _in_use(plan, begin_ms(plan, BEGIN_DAYS))
-    at_ms = daytime_ms(plan, CANCELLED_DAYS)
+    at_ms = plan.daytime_ms(CANCELLED_DAYS)
     return say(plan, term, "cancelled", at_ms, reason), at_ms
 
 
