@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from streams import config, state, turn
 from streams import trigger as triggers
 from streams.actions import Decision, headers
-from streams.events import Interaction, Profile
+from streams.events import Cause, Interaction, Profile, Usage
 from streams.facts import FraudCheck
 from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Source, Tick
 from streams.partition import PARTITION_KEY, JournalRecord, Partition
@@ -84,7 +84,7 @@ def listener(rule: Rule) -> Listener:
     return Listener(one, NoParameters(), shadow=False, decode=decode, empty=msgspec.msgpack.encode(Waiting()))
 
 
-def rules(tested: Listener, **policy: int) -> Rules:
+def rules(tested: Listener, **policy: Any) -> Rules:
     """Rules with one trigger."""
     nothing = compile_rules(config.Config("v1", Policy(**PLAIN | policy), {}))
     return replace(nothing, listeners={"tested": tested}, hearing={Interaction: (tested,)})
@@ -93,6 +93,11 @@ def rules(tested: Listener, **policy: int) -> Rules:
 def login(customer: str, at_ms: int) -> EventEntry:
     event = Interaction(id=f"{customer}-{at_ms}", customer=customer, at_ms=at_ms, kind="login")
     return EventEntry(event, SOURCE, traceparent="00-trace-span-01")
+
+
+def visit(customer: str, at_ms: int) -> EventEntry:
+    """An event that no trigger here hears."""
+    return EventEntry(Usage(id=f"{customer}-{at_ms}", customer=customer, at_ms=at_ms, product="park"), SOURCE)
 
 
 def profile(customer: str) -> EventEntry:
@@ -208,6 +213,38 @@ def test_a_held_offer_of_a_trigger_that_was_switched_off_ends() -> None:
     told = journal.take(Tick(8 * DAY_MS))
     assert [(one.outcome, one.reason) for one in told] == [("suppressed", turn.SWITCHED_OFF)]
     assert journal.customer("c1").held == []
+
+
+def same_cause(entry: Interaction, _: Waiting, __: NoParameters) -> Iterator[Candidate]:
+    """Proposes at every login what it proposed before."""
+    yield Candidate(action="loan_offer", at_ms=entry.at_ms, causes=(Cause("first", 0),), because="a login")
+
+
+def test_the_same_of_the_same_causes_is_no_new_candidate() -> None:
+    journal = Journal(rules(listener(same_cause), collect_for=timedelta(hours=1)))
+    told = [journal.take(profile("c1"), login("c1", 1000)), journal.take(login("c1", 2000))]
+    assert told == [[], []], "it waits to compete, and waits once"
+    assert len(journal.customer("c1").held) == 1
+    assert [one.outcome for one in journal.take(Tick(DAY_MS))] == ["sent"]
+    assert journal.take(login("c1", DAY_MS + 1)) == []
+
+
+def test_held_for_the_same_reason_again_is_another_decision() -> None:
+    journal = Journal(rules(listener(at_once), quiet_hours=QuietHours("21:00", "08:00")))
+    night_ms = 22 * 3_600_000
+    held = journal.take(profile("c1"), login("c1", night_ms))
+    customer = journal.customer("c1")
+    customer.facts.fraud_checks = [FraudCheck("t", "card", "merchant", opened_at_ms=night_ms)]
+    journal.partition.table[b"c1"] = state.encode(customer)
+    asked = journal.take(visit("c1", night_ms + 1))
+    customer = journal.customer("c1")
+    customer.facts.fraud_checks[0].answer = "genuine"
+    journal.partition.table[b"c1"] = state.encode(customer)
+    again = journal.take(visit("c1", night_ms + 2))
+    told = [*held, *asked, *again]
+    assert [one.reason for one in told] == ["quiet_hours", "fraud_check_open", "quiet_hours"]
+    assert len({one.id for one in told}) == 3
+    assert {one.candidate for one in told} == {held[0].candidate}
 
 
 def test_a_held_offer_goes_out_when_the_check_no_longer_counts() -> None:
