@@ -3,9 +3,9 @@ FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements-build.lock requirements-runtime.lock ./
-RUN pip install --only-binary=:all: --require-hashes -r requirements-build.lock \
+RUN pip install --only-binary=:all: --no-deps --require-hashes -r requirements-build.lock \
     && python -m venv /opt/bellwether \
-    && /opt/bellwether/bin/pip install --only-binary=:all: --require-hashes -r requirements-runtime.lock
+    && /opt/bellwether/bin/pip install --only-binary=:all: --no-deps --require-hashes -r requirements-runtime.lock
 COPY pyproject.toml README.md ./
 COPY streams streams
 COPY agents agents
