@@ -145,7 +145,8 @@ def test_the_image_installs_only_wheels_with_known_hashes() -> None:
     installs = [part for run in arguments_of("RUN") for part in run.split("&&") if "pip install" in part]
     assert len(installs) == 3
     assert all(
-        "--only-binary=:all: --no-deps --require-hashes -r " in part or "--no-index --no-deps" in part for part in installs
+        "--only-binary=:all: --no-deps --require-hashes -r " in part or "--no-index --no-deps" in part
+        for part in installs
     )
 
 
