@@ -37,6 +37,7 @@ POLL_INTERVAL_MAX_SECONDS = 10 * 86_400.0  # a worker without partitions must no
 SWITCH_INTERVAL_SECONDS = 0.0005  # Faust's membership thread shares the GIL: 5 ms a hand-over would add up
 FLUSH_VIEWS_SECONDS = 2.0
 LOOK_SECONDS = 1.0
+PLAIN_CLOCKS = {"wall-clock": clock.wall_clock, "none": clock.no_clock}
 RAW = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
 
 
@@ -153,8 +154,8 @@ def _guarded(run_for_ever: Callable[[], Awaitable[None]]) -> Callable[[], Awaita
 def _ticks(said: str) -> clock.Clock:
     """The clock that `BELLWETHER_TICKS` names."""
     kind, _, allowance = said.partition(":")
-    if kind == "wall-clock":
-        return clock.wall_clock
+    if kind in PLAIN_CLOCKS:
+        return PLAIN_CLOCKS[kind]
     return clock.event_clock(msgspec.convert(allowance, timedelta))
 
 

@@ -45,7 +45,7 @@ async def load(cluster: Stack, records: Poisoned, log: Path) -> tuple[list[int],
         await until_ready(log, workers=2)
         sent = [0]
         faults = asyncio.ensure_future(break_things(supervisor.pid, sent))
-        await send(cluster.kafka, records, EVENTS, sent.append)
+        await send(cluster.kafka, records, sent.append)
         hits = await faults
         await until(lambda: settled(cluster.kafka), LOAD_SECONDS)
     return hits, *await verify(cluster.kafka)
