@@ -14,7 +14,7 @@ from agents.verify import Evidence, dead_letters, settled, verify
 from streams.journal import KINDS
 from tests.integration.running import running, until, until_ready
 
-EVENTS = 500_000
+EVENTS = 150_000
 FROZEN_SECONDS = 9  # the session is 6
 LOAD_SECONDS = 240
 BELLWETHER = str(Path(sys.executable).with_name("bellwether"))
