@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from streams.config_faults import faults, negative_durations
 from streams.policy import Policy
 from streams.trigger import Trigger, load
 
@@ -41,6 +42,18 @@ def build(document: dict[str, Any]) -> Config:
     Raises:
         msgspec.ValidationError: says what was expected and at which path (`$.triggers.card_testing.window`).
     """
+    built = _built(document)
+    found = [(f"policy.{path}", what) for path, what in faults(built.policy)]
+    for name, one in built.triggers.items():
+        found += [(f"triggers.{name}.{path}", what) for path, what in negative_durations(one.parameters)]
+    if found:
+        path, what = found[0]
+        raise msgspec.ValidationError(f"{what} - at `$.{path}`")
+    return built
+
+
+def _built(document: dict[str, Any]) -> Config:
+    """The document with its defaults, if every value is of the right kind."""
     unknown = sorted(set(document) - {"policy", "triggers"})
     if unknown:
         raise msgspec.ValidationError(f"Object contains unknown field `{unknown[0]}` - at `$`")
@@ -64,7 +77,7 @@ def decode(content: bytes, version: str) -> Config:
     Raises:
         msgspec.ValidationError: the content doesn't fit this release.
     """
-    built = build(msgspec.json.decode(content))
+    built = _built(msgspec.json.decode(content))
     return Config(version, built.policy, built.triggers)
 
 
