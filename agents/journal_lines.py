@@ -37,6 +37,8 @@ class ConfigBody(Struct, frozen=True):
     version: str
     content: Raw
     at_ms: int
+    note: str = ""
+    by: str = ""
 
 
 class ForgetBody(Struct, frozen=True):
@@ -101,7 +103,8 @@ def _as_line(partition: int, offset: int, entry: Entry) -> JournalLine:
     if isinstance(entry, Tick):
         return TickLine(partition, offset, TickBody(entry.at_ms))
     if isinstance(entry, ConfigVersion):
-        return ConfigLine(partition, offset, ConfigBody(entry.version, Raw(entry.content), entry.at_ms))
+        body = ConfigBody(entry.version, Raw(entry.content), entry.at_ms, entry.note, entry.by)
+        return ConfigLine(partition, offset, body)
     if isinstance(entry, Forget):
         return ForgetLine(partition, offset, ForgetBody(entry.request, entry.customer, entry.at_ms, entry.reason))
     source = Coordinates(entry.source.topic, entry.source.partition, entry.source.offset)
@@ -112,7 +115,8 @@ def _entry(line: JournalLine) -> Entry:
     if isinstance(line, TickLine):
         return Tick(line.entry.at_ms)
     if isinstance(line, ConfigLine):
-        return ConfigVersion(line.entry.version, bytes(line.entry.content), line.entry.at_ms)
+        said = line.entry
+        return ConfigVersion(said.version, bytes(said.content), said.at_ms, said.note, said.by)
     if isinstance(line, ForgetLine):
         return Forget(line.entry.request, line.entry.customer, line.entry.at_ms, line.entry.reason)
     source = line.entry.source

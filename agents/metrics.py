@@ -85,8 +85,8 @@ def catalogue(dead_letter_reasons: Iterable[str] = (), suppression_reasons: Iter
         Metric("timers_overdue", "gauge", "Due times that the last tick passed but did not fire yet."),
         Metric("views_breaker_open", "gauge", "1 while Redis counts as away; decisions go on."),
         Metric("views_behind_entries", "gauge", "Views that wait to be written to Redis."),
-        Metric("config_last_apply_successful", "gauge", "0 when the last config version was refused."),
-        Metric("config_last_apply_timestamp_seconds", "gauge", "When a config version was last taken."),
+        Metric("config_last_apply_successful", "gauge", "0 while a partition's last config version is refused."),
+        Metric("config_last_apply_timestamp_seconds", "gauge", "When the config that decides was applied."),
         Metric("build_info", "gauge", "Always 1; the release that runs.", (version,)),
         Metric("config_info", "gauge", "Always 1; the config version that decides.", (version,)),
     )
@@ -172,15 +172,16 @@ class Histogram(_Series):
 
 
 class Info:
-    """A gauge that is always 1 and says which version is current."""
+    """A gauge that is always 1 and says which version is current; which ones, while parts differ."""
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
 
-    def show(self, version: str) -> None:
-        """This version is current; the one before is no longer shown."""
+    def show(self, *versions: str) -> None:
+        """These versions are current; those before are no longer shown."""
         self._gauge.clear()
-        self._gauge.labels(version).set(1)
+        for version in versions:
+            self._gauge.labels(version).set(1)
 
 
 class Metrics:
@@ -224,27 +225,3 @@ class Metrics:
     def _gauge(self, name: str) -> Gauge:
         declared = self._declared[name]
         return Gauge(PREFIX + name, declared.help, declared.label_names, registry=self.registry)
-
-
-def documentation() -> str:
-    """The page `docs/metrics.md`."""
-    return "\n".join((_PAGE_HEAD, *map(_row, catalogue().values()), ""))
-
-
-def _row(metric: Metric) -> str:
-    labels = "<br>".join(f"`{label.name}`: {label.source}" for label in metric.labels)
-    return f"| `{PREFIX}{metric.name}` | {metric.kind} | {labels} | {metric.help} |"
-
-
-_PAGE_HEAD = """# Metrics
-
-Generated from `agents/metrics.py` by `python -m agents.metrics`; a test compares it. The worker shows them at
-`/metrics` (see `BELLWETHER_HTTP`), with the usual `process_` and `python_` ones. Records, entries and decisions are
-counted when their batch is adopted, so they equal what the log has. A label value outside its list counts as `other`.
-Lag is the business of kafka-exporter: `kafka_consumergroup_lag_sum`.
-
-| metric | type | labels | meaning |
-|---|---|---|---|"""
-
-if __name__ == "__main__":
-    print(documentation(), end="")  # noqa: T201 - its one purpose

@@ -9,6 +9,7 @@ from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
 from agents.lane import Lane, LaneName
 from agents.recovered import partition_of
+from agents.rules_shown import RulesShown
 from agents.unit_of_work import Place, Work
 from agents.views import Views
 from streams import topics
@@ -60,6 +61,7 @@ class Pipeline:
         self.works: dict[int, DecideWork] = {}
         self._views = views
         self._instruments = instruments
+        self._rules_shown = RulesShown(instruments.metrics)
 
     def take_up(
         self,
@@ -73,7 +75,7 @@ class Pipeline:
         sources = {place: committed[place] for place in (Place(topic, number) for topic in SOURCE_TOPICS)}
         journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
         metrics = self._instruments.metrics
-        self.works[number] = DecideWork(number, partition, self._views, metrics)
+        self.works[number] = DecideWork(number, partition, self._views, metrics, self._rules_shown)
         works: tuple[Work, ...] = (IntakeWork(topics.PARTITIONS, metrics), self.works[number])
         self._views.assign(number, table)
         return [
@@ -82,7 +84,8 @@ class Pipeline:
         ]
 
     def let_go(self, numbers: Iterable[int]) -> None:
-        """Their views are another worker's."""
+        """Their views and rules are another worker's to show."""
         for number in numbers:
             self.works.pop(number, None)
             self._views.revoke(number)
+            self._rules_shown.drop(number)

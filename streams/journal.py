@@ -35,11 +35,18 @@ class Tick(Struct, frozen=True, array_like=True, tag_field="kind", tag="tick"):
 
 
 class ConfigVersion(Struct, frozen=True, array_like=True, tag_field="kind", tag="config"):
-    """From here on this config decides. `content` is the JSON of `streams.config.Config`, all defaults filled in."""
+    """From here on this config decides.
+
+    Attributes:
+        content: the JSON of `streams.config.Config`, all defaults filled in.
+        note: why it was applied; `by`: who did it, as the operator's machine knows them.
+    """
 
     version: str
     content: bytes
     at_ms: int
+    note: str = ""
+    by: str = ""
 
 
 class Forget(Struct, frozen=True, array_like=True, tag_field="kind", tag="forget"):
@@ -55,7 +62,13 @@ Entry = EventEntry | Tick | ConfigVersion | Forget
 
 encode_entry = msgspec.msgpack.Encoder().encode
 decode_entry = msgspec.msgpack.Decoder(Entry).decode
+_CONFIG = encode_entry(ConfigVersion("", b"", 0))[1:8]  # the kind, after the one byte of the array's length
 KINDS: tuple[str, ...] = ("event", "tick", "config", "forget")
+
+
+def is_config(value: bytes) -> bool:
+    """Whether an encoded entry is a config version, without decoding it."""
+    return value[1:8] == _CONFIG
 
 
 def kind_of(entry: Entry) -> str:

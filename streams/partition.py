@@ -18,16 +18,18 @@ from streams import config, engine, state
 from streams.actions import Decision
 from streams.forgotten import Forgotten
 from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Tick, kind_of
+from streams.partition_record import (
+    CONFIG_KEY,
+    FORGOTTEN_KEY,
+    PARTITION_KEY,
+    RESERVED_KEYS,
+    PartitionRecord,
+    header,
+    take_record,
+)
 from streams.rules import Rules, compile_rules
 
-PARTITION_KEY = b"\x00partition"  # no customer's: an identifier begins with a printable character
-CONFIG_KEY = b"\x00config"
-FORGOTTEN_KEY = b"\x00forgotten"
-RESERVED_KEYS = frozenset((PARTITION_KEY, CONFIG_KEY, FORGOTTEN_KEY))
-
-
-class DamagedState(ValueError):  # noqa: N818 - it says what is the matter
-    """A table that can't be what this partition wrote; says why, without a customer."""
+_decode_version = msgspec.msgpack.Decoder(ConfigVersion).decode
 
 
 class JournalRecord(NamedTuple):
@@ -35,22 +37,6 @@ class JournalRecord(NamedTuple):
 
     offset: int
     entry: Entry
-
-
-class PartitionRecord(Struct, array_like=True):
-    """What the table keeps of the partition itself.
-
-    Attributes:
-        position: the last applied journal offset.
-        clock_ms: the last tick.
-        records: how many other records the table has; -1 where an earlier release didn't count.
-        content_bytes: how many bytes those have in all.
-    """
-
-    position: int = -1
-    clock_ms: int = -1
-    records: int = -1
-    content_bytes: int = -1
 
 
 class Batch(Struct):
@@ -79,14 +65,16 @@ class Partition:
     It is made from the table's content; the partition's own records are taken out of that.
 
     Raises:
-        DamagedState: records are missing, too many, or not what they should be. What has the right size and can be
-            read is not looked into: a digest of all content would cost more than a tenth of an event.
+        streams.partition_record.DamagedState: records are missing, too many, or not what they should be. What has the
+            right size and can be read is not looked into: a digest of all content would cost more than a tenth of an
+            event.
     """
 
     def __init__(self, table: dict[bytes, bytes]) -> None:
-        record = _checked(table)
+        record = take_record(table)
         self.position = record.position
         self.clock_ms = record.clock_ms
+        self.refused = record.refused
         self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY)}
         self.rules = _rules(self._own[CONFIG_KEY])
         self._forgotten = Forgotten(self._own[FORGOTTEN_KEY])
@@ -95,7 +83,7 @@ class Partition:
         self._scheduled: dict[bytes, int] = {}
         self._heap: list[tuple[int, bytes]] = []
         for key, blob in table.items():
-            self._schedule(key, _header(blob, record.position).due_ms)
+            self._schedule(key, header(blob, record.position).due_ms)
         self._batch = Batch()
 
     def compute(self, records: Iterable[JournalRecord]) -> Batch:
@@ -110,7 +98,7 @@ class Partition:
             self._apply(offset, entry)
         if batch.counts:
             self._weigh(batch)
-            record = PartitionRecord(self.position, self.clock_ms, self._records, self._content_bytes)
+            record = PartitionRecord(self.position, self.clock_ms, self._records, self._content_bytes, self.refused)
             batch.changes[PARTITION_KEY] = msgspec.msgpack.encode(record)
         return batch
 
@@ -123,6 +111,12 @@ class Partition:
                 self.table[key] = blob
             elif key != PARTITION_KEY:
                 self._own[key] = blob
+
+    @property
+    def applied(self) -> ConfigVersion | None:
+        """The config version that decides, as far as adopted; None before the first one."""
+        content = self._own[CONFIG_KEY]
+        return None if content is None else _decode_version(content)
 
     @property
     def overdue(self) -> bool:
@@ -172,9 +166,15 @@ class Partition:
             self._take(key, engine.on_due(blob, key.decode(), tick, offset, self.rules))
 
     def _on_config(self, entry: ConfigVersion) -> None:
-        content = msgspec.msgpack.encode(entry)
-        if entry.version != self.rules.version:
+        """Switch to it. One that doesn't fit this release is refused: the rules before go on deciding."""
+        content, self.refused = msgspec.msgpack.encode(entry), ""
+        if entry.version == self.rules.version:
+            return
+        try:
             self.rules = _rules(content)
+        except msgspec.MsgspecError:
+            self.refused = entry.version
+        else:
             self._batch.changes[CONFIG_KEY] = content
 
     def _on_forget(self, entry: Forget) -> None:
@@ -213,37 +213,9 @@ class Partition:
         return key
 
 
-def _checked(table: dict[bytes, bytes]) -> PartitionRecord:
-    """The partition's record, taken out of the table, if the rest is what it says."""
-    try:
-        record = msgspec.msgpack.decode(table.pop(PARTITION_KEY, b"\x90"), type=PartitionRecord)
-    except msgspec.MsgspecError as error:
-        raise DamagedState("the partition's own record can't be read") from error
-    records, content_bytes = len(table), sum(map(len, table.values()))
-    if record.position < 0 and records:
-        raise DamagedState(f"{records} records, and none says which journal offset they belong to")
-    if record.records < 0:  # an earlier release's, or a new partition
-        record.records, record.content_bytes = records, content_bytes
-    if record.records != records:
-        raise DamagedState(f"{records} records, {record.records} were written")
-    if record.content_bytes != content_bytes:
-        raise DamagedState(f"{content_bytes} bytes in {records} records, {record.content_bytes} were written")
-    return record
-
-
-def _header(blob: bytes, position: int) -> state.Header:
-    try:
-        header = state.decode_header(blob)
-    except msgspec.MsgspecError as error:
-        raise DamagedState("a customer's record can't be read") from error
-    if header.position > position:
-        raise DamagedState(f"a record of journal offset {header.position}, the partition is at {position}")
-    return header
-
-
 def _rules(content: bytes | None) -> Rules:
     """The rules of the last config version in the table; before the first one, everything is off."""
     if content is None:
         return compile_rules(config.build({}))
-    version = msgspec.msgpack.decode(content, type=ConfigVersion)
+    version = _decode_version(content)
     return compile_rules(config.decode(version.content, version.version))

@@ -11,7 +11,8 @@ import pytest
 import structlog
 
 from agents import logs
-from agents.metrics import PREFIX, Histogram, Metrics, catalogue, documentation
+from agents.metrics import PREFIX, Histogram, Metrics, catalogue
+from agents.metrics_page import documentation
 from streams import topics, trigger
 from streams.actions import OUTCOMES
 
@@ -115,7 +116,7 @@ def test_no_label_can_hold_customer_data(metrics: Metrics) -> None:
 
 def test_the_page_is_the_one_that_is_committed() -> None:
     page = Path(__file__).parents[1] / "docs" / "metrics.md"
-    assert page.read_text(encoding="utf-8") == documentation(), "run: python -m agents.metrics > docs/metrics.md"
+    assert page.read_text(encoding="utf-8") == documentation(), "run: python -m agents.metrics_page > docs/metrics.md"
 
 
 class Terminal(io.StringIO):

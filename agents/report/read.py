@@ -33,7 +33,7 @@ def from_dump(lines: Iterable[Line]) -> Ledger:
     """The same from a dump (`bellwether journal dump`): what was decided on a journal follows from it.
 
     Raises:
-        ReplayError: a line isn't a dump's, or holds a config that doesn't fit this release.
+        ReplayError: a line isn't a dump's.
     """
     ledger = Ledger()
     for _, record, decisions in applied(lines, Replay()):

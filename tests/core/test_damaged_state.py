@@ -8,7 +8,8 @@ import pytest
 from streams import config
 from streams.events import Interaction
 from streams.journal import ConfigVersion, EventEntry, Forget, Source, Tick
-from streams.partition import CONFIG_KEY, FORGOTTEN_KEY, PARTITION_KEY, DamagedState, JournalRecord, Partition
+from streams.partition import JournalRecord, Partition
+from streams.partition_record import CONFIG_KEY, FORGOTTEN_KEY, PARTITION_KEY, DamagedState
 
 Table = dict[bytes, bytes]
 

@@ -30,7 +30,7 @@ from agents.unit_of_work import Place
 from agents.verify import settled
 from streams import state, topics
 from streams.journal import ConfigVersion, encode_entry
-from streams.partition import RESERVED_KEYS
+from streams.partition_record import RESERVED_KEYS
 from streams.turn import BRIEFS_KEPT_MAX
 from tests.integration.running import running, until, until_ready
 
