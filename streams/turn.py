@@ -48,9 +48,11 @@ class Turn:
         return customer
 
     def hear(self, entry: Event | ActionSent) -> None:
-        """Run every trigger that listens to this type of entry."""
+        """Run every trigger that listens to this type of entry and heeds this one."""
         for listener in self.rules.hearing.get(type(entry), ()):
-            self.run(listener, entry)
+            heeds = listener.trigger.heeds
+            if heeds is None or heeds(entry):
+                self.run(listener, entry)
 
     def run(self, listener: Listener, entry: Event | ActionSent | Tick) -> None:
         """Run one trigger; if it breaks, its state stays and its candidates are void."""

@@ -104,7 +104,12 @@ class State(Struct, array_like=True):
     legs: list[Leg] = field(default_factory=list)
 
 
-@trigger(on=(AccountMovement, Tick), config=Config, state=State, quiet=QUIET, state_bytes_max=4096)
+def _is_leg(entry: AccountMovement) -> bool:
+    """Of a savings account's movement: that itself, or what may be its receiving side."""
+    return entry.account_type == "savings" or (entry.transfer is not None and entry.amount_minor > 0)
+
+
+@trigger(on=(AccountMovement, Tick), heeds=_is_leg, config=Config, state=State, quiet=QUIET, state_bytes_max=4096)
 def balance_drop(entry: AccountMovement | Tick, state: State, config: Config, customer: Facts) -> Iterator[Candidate]:
     if isinstance(entry, Tick):
         for name, account in state.accounts.items():

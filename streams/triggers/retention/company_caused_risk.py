@@ -82,8 +82,16 @@ class State(Struct, array_like=True):
     contacts: list[Contact] = field(default_factory=list)
 
 
+def _is_about_it(entry: Notice | Interaction | ActionSent) -> bool:
+    """A notice, or a contact about a product."""
+    if isinstance(entry, Interaction):
+        return entry.kind == "other_contact" and bool(entry.subject)
+    return isinstance(entry, Notice) or (entry.action in _ACTIONS.values() and "product" in entry.subject)
+
+
 @trigger(
     on=(Notice, Interaction, ActionSent, Tick),
+    heeds=_is_about_it,
     config=Config,
     state=State,
     quiet=("already_contacted", "not_theirs"),
@@ -93,13 +101,11 @@ def company_caused_risk(
     entry: Notice | Interaction | ActionSent | Tick, state: State, config: Config, customer: Facts
 ) -> Iterator[Candidate]:
     if isinstance(entry, Interaction):
-        if entry.kind == "other_contact" and entry.subject:
-            _remember_contact(Contact(entry.subject, entry.at_ms, entry.id, entry.position), state, config)
+        _remember_contact(Contact(entry.subject or "", entry.at_ms, entry.id, entry.position), state, config)
     elif isinstance(entry, ActionSent):
-        if entry.action in _ACTIONS.values() and "product" in entry.subject:
-            cause = entry.causes[-1]
-            contact = Contact(entry.subject["product"], entry.at_ms, cause.event, cause.position)
-            _remember_contact(contact, state, config)
+        cause = entry.causes[-1]
+        contact = Contact(entry.subject["product"], entry.at_ms, cause.event, cause.position)
+        _remember_contact(contact, state, config)
     elif isinstance(entry, Notice):
         _remember_notice(entry, state, config)
     else:

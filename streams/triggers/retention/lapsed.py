@@ -82,8 +82,18 @@ class Reason(Struct, frozen=True):
 Heard = CardTransaction | Usage | Purchase | Interaction | Notice | Tick
 
 
+def _is_telling(entry: Heard) -> bool:
+    """A use, a problem, or an improvement."""
+    if isinstance(entry, CardTransaction):
+        return entry.approved and entry.kind == "purchase"
+    if isinstance(entry, Interaction):
+        return entry.kind == "complaint" or entry.score is not None
+    return not isinstance(entry, Notice) or entry.kind == "improvement"
+
+
 @trigger(
     on=(CardTransaction, Usage, Purchase, Interaction, Notice, Tick),
+    heeds=_is_telling,
     config=Config,
     state=State,
     quiet=QUIET,
@@ -95,8 +105,7 @@ def lapsed(entry: Heard, state: State, config: Config, customer: Facts) -> Itera
             if line.due_ms is not None and line.due_ms <= entry.at_ms:
                 yield from _decide(line, entry.at_ms, state, config, customer)
     elif isinstance(entry, Notice):
-        if entry.kind == "improvement":
-            yield from _improved(entry, state, config, customer)
+        yield from _improved(entry, state, config, customer)
     else:
         _note_problem(entry, state, config)
         if not isinstance(entry, Interaction):
@@ -131,7 +140,7 @@ def _use(entry: CardTransaction | Usage | Purchase, state: State, config: Config
 def _used(entry: CardTransaction | Usage | Purchase) -> tuple[str, tuple[str, ...]]:
     """What was used, and the lines it may belong to; no lines for what is no activity of the customer."""
     if isinstance(entry, CardTransaction):
-        return entry.card, (CARD,) if entry.approved and entry.kind == "purchase" else ()
+        return entry.card, (CARD,)
     if isinstance(entry, Purchase):
         return entry.product, (entry.product, entry.category)
     return entry.product, (entry.product,) if entry.quantity else ()
