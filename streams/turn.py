@@ -5,7 +5,7 @@ compete: the best one is sent.
 """
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from streams import arbiter, record, remember, state
@@ -86,7 +86,7 @@ class Turn:
     def _keep(self, listener: Listener, own: Struct, ticked: bool) -> None:  # noqa: FBT001 - one caller, named there
         customer, name, encoded = self.customer, listener.trigger.name, _encode_state(own)
         if encoded != listener.empty or name in customer.triggers:
-            customer.triggers[name] = Raw(encoded)
+            customer.triggers[name] = encoded
         due_ms: int | None = getattr(own, "due_ms", None)
         if due_ms is None or (ticked and due_ms <= self.circumstances.now_ms):
             customer.due.pop(name, None)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec import Raw, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from streams import events, state
@@ -207,7 +207,7 @@ def test_other_entries_leave_its_state_undecoded(one: Trigger) -> None:
     world = World()
     world.take([scenario.rules(scenario.Case("", [], []))])
     unreadable = msgspec.msgpack.encode("not this trigger's state")
-    customer = state.encode(state.Customer(triggers={one.name: Raw(unreadable)}))
+    customer = state.encode(state.Customer(triggers={one.name: unreadable}))
     uncounted = msgspec.msgpack.encode(PartitionRecord(0))
     world = World(world.kept | {scenario.CUSTOMER.encode(): customer, PARTITION_KEY: uncounted})
     chance = random.Random(3)  # noqa: S311 - seeded

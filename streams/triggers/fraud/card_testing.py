@@ -131,7 +131,7 @@ def _let_go(card: Card, gone: list[Large], config: Config, customer: Facts) -> N
     """Forget large purchases; those that were the cardholder's own become part of the card's scale."""
     for large in gone:
         card.larges.remove(large)
-        checks = (check for check in customer.fraud_checks if check.transaction == large.event)
+        checks = (check for check in customer.dossier.fraud_checks if check.transaction == large.event)
         if not large.is_settled or any(check.answer == "genuine" for check in checks):
             _remember_amount(card, large.currency, large.amount_minor, config)
 
@@ -157,7 +157,7 @@ def _tests_before(large: Large, card: Card, config: Config) -> list[Small]:
 
 def _reason_for_silence(large: Large, token: str, card: Card, customer: Facts, config: Config) -> str | None:
     trusted_since_ms = large.at_ms - milliseconds(config.trust)
-    for check in customer.fraud_checks:
+    for check in customer.dossier.fraud_checks:
         same = (check.card, check.merchant, check.answer) == (token, large.merchant, "genuine")
         if same and (check.answered_at_ms or 0) >= trusted_since_ms:
             return "trusted"

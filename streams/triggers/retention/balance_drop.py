@@ -161,7 +161,7 @@ def _first_seen(entry: AccountMovement) -> Account:
 
 def _follow(movement: Movement, entry: AccountMovement, state: State, customer: Facts) -> None:
     """Where the withdrawal went: the other leg tells, if it was first; until it comes, the booking itself."""
-    movement.destination, movement.transfer = destination_of(entry, customer.accounts), entry.transfer
+    movement.destination, movement.transfer = destination_of(entry, customer.dossier.accounts), entry.transfer
     for leg in state.legs:
         if leg.transfer == entry.transfer:
             movement.destination, movement.leg = leg.destination, Cause(leg.event, leg.position)

@@ -137,7 +137,7 @@ def _decide(now_ms: int, state: State, config: Config, customer: Facts) -> Itera
     for notice in sorted(state.notices, key=lambda one: (one.at_ms, one.event)):
         if not notice.is_done and notice.at_ms <= latest_ms:
             notice.is_done = True
-            terms = [one for name, one in customer.terms.items() if notice.product in (name, one.product)]
+            terms = [one for name, one in customer.dossier.terms.items() if notice.product in (name, one.product)]
             running = [one for one in terms if one.runs(now_ms)]
             is_theirs = bool(running) or (not terms and _may_be_theirs(notice, customer))
             yield _candidate(notice, running, _contact_about(notice, state, config), config, is_theirs=is_theirs)
@@ -172,8 +172,8 @@ def _contact_about(notice: Told, state: State, config: Config) -> Contact | None
 
 def _may_be_theirs(notice: Told, customer: Facts) -> bool:
     """Without a contract: oversold, so the company says, or an account or card of the profile."""
-    owned = {*customer.accounts, *customer.accounts.values(), *customer.cards}
-    has_card = notice.product == "card" and bool(customer.cards)
+    owned = {*customer.dossier.accounts, *customer.dossier.accounts.values(), *customer.dossier.cards}
+    has_card = notice.product == "card" and bool(customer.dossier.cards)
     return notice.kind == "oversold" or has_card or notice.product in owned
 
 

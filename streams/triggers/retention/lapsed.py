@@ -134,7 +134,7 @@ def _use(entry: CardTransaction | Usage | Purchase, state: State, config: Config
     line = state.lines.pop(name, None) or Line(name)
     put_last(state.lines, name, line, config.lines_kept_max)
     if line.use(product, entry.at_ms, entry.cause) and line.due_ms is None:  # a later use moves it when it is due
-        line.due_ms = add_months(entry.at_ms, config.cycle_months[name], customer.time_zone)
+        line.due_ms = add_months(entry.at_ms, config.cycle_months[name], customer.dossier.time_zone)
 
 
 def _used(entry: CardTransaction | Usage | Purchase) -> tuple[str, tuple[str, ...]]:
@@ -150,22 +150,22 @@ def _decide(line: Line, now_ms: int, state: State, config: Config, customer: Fac
     """The line's time has come: it lapsed, or it is closed, or a term or a later use puts it off."""
     months = config.cycle_months.get(line.name)
     line.due_ms = None
-    if months is None or now_ms < (at_ms := add_months(line.at_ms, months, customer.time_zone)):
+    if months is None or now_ms < (at_ms := add_months(line.at_ms, months, customer.dossier.time_zone)):
         line.due_ms = at_ms if months is not None else None
         return
     reason = _reason(line, state, config, customer)
     if closed := closing((line.name, line.product), customer, now_ms):
         yield _candidate(line, at_ms, _silenced(reason, "closed", closed), config, customer)
         return
-    terms = [term for term in customer.terms.values() if term.product not in config.terms_ignored]
+    terms = [term for term in customer.dossier.terms.values() if term.product not in config.terms_ignored]
     if running := [term for term in terms if term.runs(now_ms)]:
         last = max(running, key=lambda term: (term.ends_at_ms or now_ms, term.event))
-        line.due_ms = add_months(last.ends_at_ms or now_ms, months, customer.time_zone)
+        line.due_ms = add_months(last.ends_at_ms or now_ms, months, customer.dossier.time_zone)
         if not line.is_term_told:
             line.is_term_told = True
             yield _candidate(line, at_ms, _silenced(reason, "term_runs", last), config, customer)
         return
-    at_ms = add_months(max([line.at_ms, *map(ended_ms, terms)]), months, customer.time_zone)
+    at_ms = add_months(max([line.at_ms, *map(ended_ms, terms)]), months, customer.dossier.time_zone)
     if now_ms < at_ms:
         line.due_ms = at_ms
         return
@@ -216,7 +216,7 @@ def _problem(line: Line, state: State, config: Config) -> Mark | None:
 
 
 def _candidate(line: Line, at_ms: int, reason: Reason, config: Config, customer: Facts) -> Candidate:
-    months, last = config.cycle_months[line.name], local(line.at_ms, customer.time_zone).date()
+    months, last = config.cycle_months[line.name], local(line.at_ms, customer.dossier.time_zone).date()
     return Candidate(
         action=reason.action,
         at_ms=at_ms,
