@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from agents import config_files, settings
 from agents.demo.generator import SourceRecord
-from bench import core, data, pipeline, recovery_report, report
+from bench import core, data, guard, pipeline, recovery_report, report
 from bench import recovery as recovering
 from streams import config
 from streams.config import Config
@@ -73,6 +73,21 @@ def recovery(
         RECOVERY_RESULT.write_text(page, encoding="utf-8")
         RECOVERY_RESULT.with_suffix(".json").write_bytes(recovery_report.as_json(done))
     return int(bool(outcome.problems))
+
+
+@app.command(name="guard")
+def guard_costs(
+    *, save: Annotated[bool, Parameter(negative="", help="Make what is measured the new baseline.")] = False
+) -> int:
+    """Count what an event costs the pure core, against the baseline; exit code 1 when a tenth was added."""
+    measured = guard.measure()
+    for name, cost in measured.costs.items():
+        sys.stdout.write(f"{name:28} {cost.steps:6} steps {cost.objects:5} objects\n")
+    if save:
+        guard.save(measured)
+    worse = list(guard.compare(measured, guard.read_baseline()))
+    sys.stdout.writelines(f"{line}\n" for line in worse)
+    return int(bool(worse))
 
 
 def _only(rules: Config, names: Iterable[str]) -> Config:
