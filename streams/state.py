@@ -58,6 +58,7 @@ class Customer(Struct, array_like=True):
         due: due time of each trigger that waits.
         held: candidates that wait in the arbiter.
         decisions: the latest, oldest first.
+        now_ms: the customer's journal time, which never runs backwards; -1 before the first entry.
     """
 
     due_ms: int | None = None
@@ -68,6 +69,7 @@ class Customer(Struct, array_like=True):
     due: dict[str, int] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     decisions: list[Brief] = field(default_factory=list)
+    now_ms: int = -1
 
 
 class Header(Struct, array_like=True):

@@ -38,9 +38,9 @@ class Turn:
         self.decisions: list[Decision] = []
 
     def close(self) -> Customer:
-        """Stamp the record with the entry's position and its earliest due time."""
+        """Stamp the record with the entry's position, its time and the earliest due time."""
         customer = self.customer
-        customer.position = self.circumstances.position
+        customer.position, customer.now_ms = self.circumstances.position, self.circumstances.now_ms
         if customer.held or customer.due:
             customer.due_ms = min([*customer.due.values(), *(held.until_ms for held in customer.held)])
         else:
@@ -65,7 +65,7 @@ class Turn:
         except Exception as error:  # noqa: BLE001 - any trigger may break in any way; the customer's others go on
             self._record(self.failure(one.name, one.family, error))
             return
-        self._keep(listener, own, isinstance(entry, Tick))
+        self._keep(listener, own, entry.at_ms if isinstance(entry, Tick) else None)
         for candidate in candidates:
             self._settle(listener, candidate)
 
@@ -81,12 +81,12 @@ class Turn:
         """The record of a trigger that broke, or of the engine."""
         return record.failed(trigger, family, error, self.rules, self.circumstances)
 
-    def _keep(self, listener: Listener, own: Struct, ticked: bool) -> None:  # noqa: FBT001 - one caller, named there
+    def _keep(self, listener: Listener, own: Struct, ticked_ms: int | None) -> None:
         customer, name, encoded = self.customer, listener.trigger.name, _encode_state(own)
         if encoded != listener.empty or name in customer.triggers:
             customer.triggers[name] = Raw(encoded)
         due_ms: int | None = getattr(own, "due_ms", None)
-        if due_ms is None or (ticked and due_ms <= self.circumstances.now_ms):
+        if due_ms is None or (ticked_ms is not None and due_ms <= ticked_ms):
             customer.due.pop(name, None)
         else:
             customer.due[name] = due_ms
