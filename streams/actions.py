@@ -25,8 +25,9 @@ class Action(Struct, frozen=True):
 
     Attributes:
         topic: where it is published when it is sent.
-        purpose: what the arbiter asks of it. Fraud checks and service messages pass at once. Care, for the customer's
-            sake, keeps quiet hours. An offer obeys consent, pauses, open cases, limits and competition as well.
+        purpose: what the arbiter asks of it. Whatever has expired isn't sent; beyond that, fraud checks and service
+            messages pass at once. Care, for the customer's sake, keeps quiet hours. An offer obeys consent, pauses,
+            open cases, limits and competition as well.
         channels: ways to carry it out with the customer, in no order; empty: it doesn't contact the customer.
     """
 

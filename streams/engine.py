@@ -42,7 +42,7 @@ def on_event(blob: bytes | None, event: Event, clock_ms: int, rules: Rules, trac
     if not state.note_event(customer, event.id, rules.policy.event_ids_kept_max):
         return Outcomes(blob, customer.due_ms, [], repeated=True)
     now_ms = max(clock_ms, event.at_ms, customer.now_ms)
-    turn = Turn(customer, rules, Circumstances(event.customer, now_ms, event.position, traceparent))
+    turn = Turn(customer, rules, Circumstances(event.customer, now_ms, clock_ms, event.position, traceparent))
 
     def happen() -> None:
         remember_event(customer.facts, event, rules.policy)
@@ -55,7 +55,8 @@ def on_event(blob: bytes | None, event: Event, clock_ms: int, rules: Rules, trac
 def on_due(blob: bytes, name: str, tick: Tick, position: int, rules: Rules) -> Outcomes:
     """A tick has passed the customer's due time. `name` is the customer's, `position` the tick's journal offset."""
     customer = state.decode(blob)
-    turn = Turn(customer, rules, Circumstances(name, max(tick.at_ms, customer.now_ms), position, None))
+    now_ms = max(tick.at_ms, customer.now_ms)
+    turn = Turn(customer, rules, Circumstances(name, now_ms, tick.at_ms, position, None))
 
     def happen() -> None:
         for waiting in [one for one, due_ms in customer.due.items() if due_ms <= tick.at_ms]:

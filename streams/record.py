@@ -13,10 +13,11 @@ from streams.state import Proposal
 
 
 class Circumstances(Struct, frozen=True):
-    """Whom, when (journal time), by which journal entry, in which trace."""
+    """Whom, when (the customer's time, and the last tick), by which journal entry, in which trace."""
 
     customer: str
     now_ms: int
+    ticked_ms: int
     position: int
     traceparent: str | None
 

@@ -18,13 +18,14 @@ FINGERPRINT_BYTES = 8
 
 
 class Proposal(Struct, array_like=True):
-    """A trigger's candidate on its way through the arbiter."""
+    """A trigger's candidate on its way through the arbiter; `held_since_ms` is when it was first held."""
 
     id: str
     trigger: str
     family: str
     candidate: Candidate
     traceparent: str | None = None
+    held_since_ms: int | None = None
 
 
 class Held(Struct, array_like=True):

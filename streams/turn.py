@@ -112,12 +112,9 @@ class Turn:
         return {held.proposal.id for held in customer.held} | {one.id for one in customer.decisions}
 
     def _judge(self, proposal: Proposal) -> Ruling:
-        at = self.circumstances
-        return arbiter.judge(
-            Question(
-                proposal.candidate, proposal.trigger, at.customer, self.customer.facts, self.rules.policy, at.now_ms
-            )
-        )
+        at, facts, policy = self.circumstances, self.customer.facts, self.rules.policy
+        whom = (proposal.candidate, proposal.trigger, at.customer)
+        return arbiter.judge(Question(*whom, facts, policy, at.now_ms, at.ticked_ms, proposal.held_since_ms))
 
     def _ready(self) -> list[tuple[Proposal, Ruling]]:
         """What no longer waits for the same reason, taken out of what is held, with its ruling."""
@@ -186,8 +183,10 @@ class Turn:
         remember.remember_contact(self.customer.facts, contact, self.rules.policy)
 
     def _hold(self, proposal: Proposal, ruling: Ruling) -> None:
-        held = self.customer.held
-        until_ms = ruling.until_ms if ruling.until_ms is not None else self.circumstances.now_ms
+        held, now_ms = self.customer.held, self.circumstances.now_ms
+        until_ms = ruling.until_ms if ruling.until_ms is not None else now_ms
+        if proposal.held_since_ms is None:
+            proposal.held_since_ms = now_ms
         held.append(Held(proposal, ruling.reason or "", until_ms))
         if len(held) > self.rules.policy.held_kept_max:
             self._put_down(held.pop(0).proposal, arbiter.suppressed(arbiter.DISPLACED))
