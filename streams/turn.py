@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from streams import arbiter, record, remember, state
 from streams.actions import ACTIONS, Decision, candidate_id
 from streams.arbiter import Question, Ruling
-from streams.competition import best_offer
+from streams.competition import choose
 from streams.events import Event
 from streams.facts import Contact
 from streams.journal import Tick
@@ -144,10 +144,10 @@ class Turn:
     def _is_live_offer(self, proposal: Proposal) -> bool:
         return ACTIONS[proposal.candidate.action].is_offer and not self.rules.listeners[proposal.trigger].shadow
 
-    def _worth(self, proposal: Proposal) -> tuple[float, str]:
-        """What a candidate competes by: its own risk, the customer's value, its best offer; then its name."""
-        risk, facts = proposal.candidate.risk or 0.0, self.customer.facts
-        return best_offer(proposal.candidate.action, risk, facts, self.rules.policy).worth_minor, proposal.id
+    def _worth(self, proposal: Proposal) -> tuple[float, float, str]:
+        """What a candidate competes by: the worth of its best offer; then its own risk, then its name."""
+        choice = choose(proposal, self.customer.facts, self.rules.policy, self.circumstances.now_ms)
+        return choice.worth_minor, proposal.candidate.risk or 0.0, proposal.id
 
     def _carry_out(self, proposal: Proposal, ruling: Ruling) -> None:
         listener = self.rules.listeners.get(proposal.trigger)
