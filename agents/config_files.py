@@ -25,6 +25,7 @@ POLICY_FILE = "policy.yaml"
 _FAULT = re.compile(r"(?P<what>.*) - at `(?P<path>[^`]*)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _ANY = "*"
+SHADOW = "shadow"
 _NO_CHOICE = re.compile(r"Invalid enum value '(.*)'", re.DOTALL)
 
 
@@ -150,7 +151,7 @@ class _Part(Struct, frozen=True):
         elif keys == ["mode"]:
             what = f"expected one of {', '.join(MODES)}{_nearest(settings['mode'], MODES)}"
         elif chosen := _NO_CHOICE.fullmatch(what):
-            choices = choices_at(self.shape, keys)
+            choices = choices_at(self.shape, self._below(keys))
             what = f"expected one of {', '.join(choices)}{_nearest(chosen[1], choices)}"
         return plainly(what, keys[-1] if keys else ""), keys
 
@@ -163,8 +164,12 @@ class _Part(Struct, frozen=True):
         return _ANY
 
     def _names(self, keys: list[str]) -> list[str]:
-        own = ["mode"] if self.place[0] == "triggers" and not keys else []
-        return own + keys_at(self.shape, keys)
+        own = ["mode", SHADOW] if self.place[0] == "triggers" and not keys else []
+        return own + keys_at(self.shape, self._below(keys))
+
+    def _below(self, keys: list[str]) -> list[str]:
+        """The same place in the parameters: a shadow set has the trigger's own."""
+        return keys[1:] if self.place[0] == "triggers" and keys[:1] == [SHADOW] else keys
 
     def _problem(self, what: str, keys: list[str]) -> Problem:
         path = ".".join((*self.place, *keys))

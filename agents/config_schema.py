@@ -36,15 +36,18 @@ def _triggers() -> Schema:
     found, definitions = msgspec.json.schema_components([one.config for one in triggers], ref_template=_REFERENCE)
     settings = {}
     for one, reference in zip(triggers, found, strict=True):
-        name = reference["$ref"].rpartition("/")[2]
-        settings[one.name] = _settings(one, definitions.pop(name))
+        parameters = definitions.pop(reference["$ref"].rpartition("/")[2]) | {"title": one.name}
+        definitions[one.name] = parameters
+        settings[one.name] = _settings(one, parameters)
     return _file("triggers", "How each trigger runs.", settings, definitions)
 
 
 def _settings(one: Trigger, parameters: Schema) -> Schema:
     mode = {"description": "off, shadow (decides and records, sends nothing) or live", "enum": list(MODES)}
     title = one.documentation.partition("\n")[0]
-    return {**parameters, "description": title, "properties": {"mode": mode, **parameters["properties"]}}
+    shadow = {"$ref": _REFERENCE.format(name=one.name)}
+    properties = {"mode": mode, **parameters["properties"], "shadow": shadow}
+    return {**parameters, "description": title, "properties": properties}
 
 
 def _policy() -> Schema:

@@ -20,10 +20,11 @@ VERSION_LENGTH = 12
 
 
 class TriggerSettings(Struct, frozen=True):
-    """How one trigger runs."""
+    """How one trigger runs; `shadow` are the parameters that are tried out beside its own."""
 
     mode: Mode
     parameters: Struct
+    shadow: Struct | None = None
 
 
 class Config(Struct, frozen=True):
@@ -46,6 +47,7 @@ def build(document: dict[str, Any]) -> Config:
     found = [(f"policy.{path}", what) for path, what in faults(built.policy)]
     for name, one in built.triggers.items():
         found += [(f"triggers.{name}.{path}", what) for path, what in negative_durations(one.parameters)]
+        found += [(f"triggers.{name}.shadow.{path}", what) for path, what in negative_durations(one.shadow)]
     if found:
         path, what = found[0]
         raise msgspec.ValidationError(f"{what} - at `$.{path}`")
@@ -85,7 +87,12 @@ def _settings(one: Trigger, document: dict[str, Any]) -> TriggerSettings:
     path = f"$.triggers.{one.name}"
     parameters = dict(document)
     mode = _convert(parameters.pop("mode", "off"), Mode, f"{path}.mode")
-    return TriggerSettings(mode, _convert(parameters, one.config, path))
+    named = parameters.pop("shadow", None)
+    own = _convert(parameters, one.config, path)
+    if named is None:
+        return TriggerSettings(mode, own)
+    tried = parameters | _convert(named, dict[str, Any], f"{path}.shadow")  # what isn't named is as in its own
+    return TriggerSettings(mode, own, _convert(tried, one.config, f"{path}.shadow"))
 
 
 def _convert(value: Any, shape: Any, path: str) -> Any:
@@ -98,12 +105,13 @@ def _convert(value: Any, shape: Any, path: str) -> Any:
 
 def _content(policy: Policy, triggers: dict[str, TriggerSettings]) -> bytes:
     """What is off is left out, so that a trigger added by a later release doesn't rename an old config."""
-    rules = {
-        name: {"mode": one.mode, **msgspec.to_builtins(one.parameters)}
-        for name, one in triggers.items()
-        if one.mode != "off"
-    }
+    rules = {name: _settings_as_data(one) for name, one in triggers.items() if one.mode != "off"}
     return msgspec.json.encode({"policy": policy, "triggers": rules}, order="sorted")
+
+
+def _settings_as_data(one: TriggerSettings) -> dict[str, Any]:
+    data = {"mode": one.mode, **msgspec.to_builtins(one.parameters)}
+    return data if one.shadow is None else {**data, "shadow": msgspec.to_builtins(one.shadow)}
 
 
 def _version(policy: Policy, triggers: dict[str, TriggerSettings]) -> str:

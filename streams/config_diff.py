@@ -36,7 +36,15 @@ def _of_trigger(path: str, old: TriggerSettings | None, new: TriggerSettings | N
     known = old if old is not None and before != "off" else None
     parameters = known.parameters if known else type(new.parameters)()
     changes += _changes(path, msgspec.to_builtins(parameters), msgspec.to_builtins(new.parameters))
-    return changes
+    return changes + _changes(f"{path}.shadow", _tried(known), _tried(new))
+
+
+def _tried(settings: TriggerSettings | None) -> dict[str, Any] | None:
+    """What a shadow set has otherwise than the trigger's own parameters; None without one."""
+    if settings is None or settings.shadow is None:
+        return None
+    own, tried = (msgspec.to_builtins(one) for one in (settings.parameters, settings.shadow))
+    return {name: value for name, value in tried.items() if value != own[name]}
 
 
 def _changes(path: str, old: Any, new: Any) -> list[Change]:

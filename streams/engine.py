@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from streams import state
 from streams.actions import Decision
+from streams.beside import Shadows
 from streams.events import Event
 from streams.journal import Tick
 from streams.record import Circumstances
@@ -25,12 +26,16 @@ from streams.turn import Turn
 
 
 class Outcomes(Struct):
-    """What an entry did to a customer: the new blob, its earliest due time, and the decisions in order."""
+    """What an entry did to a customer: the new blob, its earliest due time, and the decisions in order.
+
+    `shadow_due_ms` is the earliest due time of its shadow sets, if they ran.
+    """
 
     blob: bytes | None
     due_ms: int | None
     decisions: list[Decision]
     repeated: bool = False
+    shadow_due_ms: int | None = None
 
 
 def on_event(blob: bytes | None, event: Event, clock_ms: int, rules: Rules, traceparent: str | None) -> Outcomes:
@@ -62,10 +67,20 @@ def on_due(blob: bytes, name: str, tick: Tick, position: int, rules: Rules) -> O
         for waiting in [one for one, due_ms in customer.due.items() if due_ms <= tick.at_ms]:
             del customer.due[waiting]  # a trigger that doesn't move on must not fire at every tick
             if listener := rules.listeners.get(waiting):
-                turn.run(listener, tick)
+                turn.due(listener, tick)
         turn.review_held()
 
     return _attempt(turn, happen, _without_due(blob))
+
+
+def on_shadow_due(blob: bytes, name: str, tick: Tick, position: int, rules: Rules) -> Outcomes:
+    """A tick has passed the due time of one of the customer's shadow sets: only those run."""
+    customer = state.decode(blob)
+    now_ms = max(tick.at_ms, customer.now_ms)
+    shadows = Shadows(customer, rules, Circumstances(name, now_ms, tick.at_ms, position, None))
+    shadows.fire(tick)
+    due_ms = shadows.close()
+    return Outcomes(state.encode(customer), customer.due_ms, shadows.decisions, shadow_due_ms=due_ms)
 
 
 def _attempt(turn: Turn, happen: Callable[[], None], fallback: bytes | None) -> Outcomes:
@@ -73,7 +88,7 @@ def _attempt(turn: Turn, happen: Callable[[], None], fallback: bytes | None) -> 
     try:
         happen()
         customer = turn.close()
-        return Outcomes(state.encode(customer), customer.due_ms, turn.decisions)
+        return Outcomes(state.encode(customer), customer.due_ms, turn.decisions, shadow_due_ms=turn.shadow_due_ms)
     except MemoryError:
         raise  # the machine's trouble, not the entry's: another machine would decide
     except Exception as error:  # noqa: BLE001 - whatever it is, the entry failed and the partition goes on

@@ -7,15 +7,15 @@ been taken off the heap): build a new one from the table.
 The same object serves the live worker, the replay and the tests: same entries, same decisions, byte for byte.
 """
 
-import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, field
 
-from streams import config, engine, state
+from streams import beside, config, engine, state
 from streams.actions import Decision
+from streams.due_times import DueTimes
 from streams.forgotten import Forgotten
 from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Tick, kind_of
 from streams.partition_record import (
@@ -29,6 +29,8 @@ from streams.partition_record import (
 )
 from streams.rules import Rules, compile_rules
 
+DueOf = Callable[[bytes], int | None]
+OnDue = Callable[[bytes, str, Tick, int, Rules], engine.Outcomes]
 _decode_version = msgspec.msgpack.Decoder(ConfigVersion).decode
 
 
@@ -80,11 +82,11 @@ class Partition:
         self._forgotten = Forgotten(self._own[FORGOTTEN_KEY])
         self.table = table
         self._records, self._content_bytes = record.records, record.content_bytes
-        self._scheduled: dict[bytes, int] = {}
-        self._heap: list[tuple[int, bytes]] = []
+        self._due = DueTimes()
         for key, blob in table.items():
-            self._schedule(key, header(blob, record.position).due_ms)
+            self._due.schedule(key, header(blob, record.position).due_ms)
         self._batch = Batch()
+        self._shadow_due = self._find_shadow_due()
 
     def compute(self, records: Iterable[JournalRecord]) -> Batch:
         """What these entries change. Entries at or below the applied position are passed over."""
@@ -121,7 +123,7 @@ class Partition:
     @property
     def overdue(self) -> bool:
         """Whether a due time has passed that the last tick didn't reach: it fires a bounded number."""
-        return bool(self._heap) and self._heap[0][0] <= self.clock_ms
+        return self._due.is_due(self.clock_ms)
 
     def _apply(self, offset: int, entry: Entry) -> None:
         if isinstance(entry, EventEntry):
@@ -148,22 +150,41 @@ class Partition:
             self._take(key, outcomes)
 
     def _on_tick(self, offset: int, tick: Tick) -> None:
-        """Fire what is due, a bounded number of customers; the rest is left to the next tick."""
+        """Fire what is due; of shadow sets first, which then see what the live ones see."""
         if tick.at_ms <= self.clock_ms:
             return
         self.clock_ms = tick.at_ms
-        left = self.rules.policy.due_per_tick_max
-        while left and self.overdue:
-            key = self._next_due()
+        if self.rules.shadow_sets:
+            self._fire(self._shadow_due, self._shadow_due_of, engine.on_shadow_due, offset)
+        self._fire(self._due, lambda blob: state.decode_header(blob).due_ms, engine.on_due, offset)
+
+    def _fire(self, times: DueTimes, due_of: DueOf, on_due: OnDue, offset: int) -> None:
+        """A bounded number of customers; the rest is left to the next tick."""
+        tick, left = Tick(self.clock_ms), self.rules.policy.due_per_tick_max
+        while left and times.is_due(self.clock_ms):
+            key = times.take()
             blob = self._blob(key)
             if blob is None:
                 continue
-            due_ms = state.decode_header(blob).due_ms
-            if due_ms is None or due_ms > tick.at_ms:
-                self._schedule(key, due_ms)
+            due_ms = due_of(blob)
+            if due_ms is None or due_ms > self.clock_ms:
+                times.schedule(key, due_ms)
                 continue
             left -= 1
-            self._take(key, engine.on_due(blob, key.decode(), tick, offset, self.rules))
+            self._take(key, on_due(blob, key.decode(), tick, offset, self.rules))
+
+    def _shadow_due_of(self, blob: bytes) -> int | None:
+        return beside.due_ms(state.stored_beside(blob), self.rules)
+
+    def _find_shadow_due(self) -> DueTimes:
+        """The due times of the shadow sets that run now: asked of every customer, so that a restart finds the same."""
+        times = DueTimes()
+        if self.rules.shadow_sets:
+            for key in {**self.table, **self._batch.changes}:
+                blob = None if key in RESERVED_KEYS else self._blob(key)
+                if blob is not None:
+                    times.schedule(key, self._shadow_due_of(blob))
+        return times
 
     def _on_config(self, entry: ConfigVersion) -> None:
         """Switch to it. One that doesn't fit this release is refused: the rules before go on deciding."""
@@ -176,6 +197,7 @@ class Partition:
             self.refused = entry.version
         else:
             self._batch.changes[CONFIG_KEY] = content
+            self._shadow_due = self._find_shadow_due()
 
     def _on_forget(self, entry: Forget) -> None:
         """The state goes, the marker stays. The same request again may come after the customer did: it is ignored."""
@@ -194,23 +216,12 @@ class Partition:
         if outcomes.blob is not None:
             self._batch.changes[key] = outcomes.blob
         self._batch.decisions.extend(outcomes.decisions)
-        self._schedule(key, outcomes.due_ms)
+        self._due.schedule(key, outcomes.due_ms)
+        self._shadow_due.schedule(key, outcomes.shadow_due_ms)
 
     def _blob(self, key: bytes) -> bytes | None:
         changes = self._batch.changes
         return changes[key] if key in changes else self.table.get(key)
-
-    def _schedule(self, key: bytes, due_ms: int | None) -> None:
-        """One heap entry a customer, at or before the due time: one that moved on is put right when it comes up."""
-        if due_ms is not None and due_ms < self._scheduled.get(key, due_ms + 1):
-            self._scheduled[key] = due_ms
-            heapq.heappush(self._heap, (due_ms, key))
-
-    def _next_due(self) -> bytes:
-        due_ms, key = heapq.heappop(self._heap)
-        if self._scheduled.get(key) == due_ms:
-            del self._scheduled[key]
-        return key
 
 
 def _rules(content: bytes | None) -> Rules:

@@ -10,6 +10,7 @@ from streams.events import Cause
 from streams.facts import Facts
 from streams.rules import Rules
 from streams.state import Proposal
+from streams.trigger import ActionSent
 
 
 class Circumstances(Struct, frozen=True):
@@ -66,6 +67,18 @@ def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: 
 
 def _is_offer(proposal: Proposal) -> bool:
     return ACTIONS[proposal.candidate.action].is_offer
+
+
+def as_sent(decision: Decision) -> ActionSent:
+    """What triggers hear of a decision that was sent."""
+    return ActionSent(
+        decision=decision.id,
+        trigger=decision.trigger,
+        action=decision.action,
+        subject=decision.subject,
+        causes=decision.causes,
+        at_ms=decision.decided_at_ms,
+    )
 
 
 def failed(trigger: str, family: str, error: Exception, rules: Rules, at: Circumstances) -> Decision:

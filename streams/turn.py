@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from streams import arbiter, record, remember, state
 from streams.actions import ACTIONS, Decision, candidate_id
 from streams.arbiter import Question, Ruling
+from streams.beside import Shadows
 from streams.competition import choose
 from streams.events import Event
 from streams.facts import Contact
@@ -36,10 +37,17 @@ class Turn:
         self.rules = rules
         self.circumstances = circumstances
         self.decisions: list[Decision] = []
+        self.shadow_due_ms: int | None = None
+        self._shadows: Shadows | None = None
 
     def close(self) -> Customer:
         """Stamp the record with the entry's position, its time and the earliest due time."""
         customer = self.customer
+        if self._shadows is not None:
+            self.shadow_due_ms = self._shadows.close()
+            self.decisions += self._shadows.decisions
+        elif customer.beside and not self.rules.shadow_sets:
+            customer.beside = b""
         customer.position, customer.now_ms = self.circumstances.position, self.circumstances.now_ms
         if customer.held or customer.due:
             customer.due_ms = min([*customer.due.values(), *(held.until_ms for held in customer.held)])
@@ -52,7 +60,15 @@ class Turn:
         for listener in self.rules.hearing.get(type(entry), ()):
             heeds = listener.trigger.heeds
             if heeds is None or heeds(entry):
+                if listener.beside is not None:
+                    self._shadow().run(listener, listener.beside, entry)
                 self.run(listener, entry)
+
+    def due(self, listener: Listener, tick: Tick) -> None:
+        """A tick has passed a trigger's due time. A shadow set that hasn't seen the customer begins with it, too."""
+        if listener.beside is not None and not self._shadow().has_begun(listener):
+            self._shadow().run(listener, listener.beside, tick)
+        self.run(listener, tick)
 
     def run(self, listener: Listener, entry: Event | ActionSent | Tick) -> None:
         """Run one trigger; if it breaks, its state stays and its candidates are void."""
@@ -83,6 +99,11 @@ class Turn:
         """The record of a trigger that broke, or of the engine."""
         return record.failed(trigger, family, error, self.rules, self.circumstances)
 
+    def _shadow(self) -> Shadows:
+        if self._shadows is None:
+            self._shadows = Shadows(self.customer, self.rules, self.circumstances)
+        return self._shadows
+
     def _keep(self, listener: Listener, own: Struct, ticked_ms: int | None) -> None:
         customer, name, encoded = self.customer, listener.trigger.name, _encode_state(own)
         if encoded != listener.empty or name in customer.triggers:
@@ -96,8 +117,7 @@ class Turn:
     def _settle(self, listener: Listener, candidate: Candidate) -> None:
         one, at, policy = listener.trigger, self.circumstances, self.rules.policy
         if candidate.risk is not None:
-            source = remember.FRAUD if one.family == "fraud" else one.name
-            remember.remember_signal(self.customer.facts, source, candidate.risk, at.now_ms, policy)
+            remember.remember_signal(self.customer.facts, remember.source_of(one), candidate.risk, at.now_ms, policy)
         identity = candidate_id(one.name, at.customer, candidate.action, candidate.causes)
         if identity in self._known():
             return  # the same of the same causes: events of other topics came late
@@ -194,14 +214,7 @@ class Turn:
             self._put_down(held.pop(0).proposal, arbiter.suppressed(arbiter.DISPLACED))
 
     def _send(self, decision: Decision) -> None:
-        sent = ActionSent(
-            decision=decision.id,
-            trigger=decision.trigger,
-            action=decision.action,
-            subject=decision.subject,
-            causes=decision.causes,
-            at_ms=decision.decided_at_ms,
-        )
+        sent = record.as_sent(decision)
         remember.remember_sent(self.customer.facts, sent, self.rules.policy)
         self.hear(sent)
 

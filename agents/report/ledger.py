@@ -41,11 +41,19 @@ class Offer(Struct, frozen=True):
 
 
 class Ledger(Struct):
-    """Everything that a report is made of; `silences` counts what was not sent by trigger and reason."""
+    """Everything that a report is made of.
 
+    Attributes:
+        keeps_decisions: whether all of them are kept, in `decisions`: to compare what runs in shadow.
+        silences: counts what was not sent by trigger and reason.
+        versions: the content of each config version.
+    """
+
+    keeps_decisions: bool = False
+    decisions: list[Decision] = field(default_factory=list)
+    versions: dict[str, bytes] = field(default_factory=dict)
     checks: dict[str, Decision] = field(default_factory=dict)
     offers: dict[str, Decision] = field(default_factory=dict)
-    shadows: dict[str, Decision] = field(default_factory=dict)
     silences: Counter[tuple[str, str]] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     _answers: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -53,8 +61,9 @@ class Ledger(Struct):
 
     def decided(self, decision: Decision) -> None:
         """A decision of the log."""
+        if self.keeps_decisions:
+            self.decisions.append(decision)
         if decision.outcome == "shadow":
-            self.shadows[decision.id] = decision
             return
         if decision.outcome == "sent":
             self.sent[decision.trigger] += 1
