@@ -32,6 +32,11 @@ def wall_clock(_: DecideWork, last_ms: int) -> Iterable[int]:
     return (now_ms,) if now_ms > last_ms else ()
 
 
+def no_clock(_: DecideWork, __: int) -> Iterable[int]:
+    """No ticks: they are appended by whoever plays recorded events."""
+    return ()
+
+
 def event_clock(allowance: timedelta) -> Clock:
     """A clock that follows the partition's newest event, `allowance` behind, in whole steps."""
     behind_ms = milliseconds(allowance)

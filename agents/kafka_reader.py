@@ -155,7 +155,7 @@ async def committed_positions(bootstrap_servers: str, group: str, places: Iterab
     await admin.start()
     try:
         async with asyncio.timeout(STALLED_SECONDS):
-            committed = await _group_offsets(admin, group, partitions)
+            committed = await group_offsets(admin, group, partitions)
     finally:
         await admin.close()
     found = {partition: metadata.offset for partition, metadata in committed.items()}
@@ -163,7 +163,7 @@ async def committed_positions(bootstrap_servers: str, group: str, places: Iterab
     return {place: offset if offset >= 0 else None for place, offset in offsets.items()}
 
 
-async def _group_offsets(
+async def group_offsets(
     admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
 ) -> Mapping[TopicPartition, OffsetAndMetadata]:
     """What the group committed. A broker without any group yet is still making its coordinator: wait for that."""

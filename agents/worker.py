@@ -26,6 +26,7 @@ from streams.view import describe
 log = structlog.get_logger("agents.worker")  # also where this module is run as __main__
 FLUSH_VIEWS_SECONDS = 2.0
 LOOK_SECONDS = 1.0
+PLAIN_CLOCKS = {"wall-clock": clock.wall_clock, "none": clock.no_clock}
 
 
 def run(known: settings.Settings, ticks: clock.Clock) -> NoReturn:
@@ -88,8 +89,8 @@ def _guarded(run_for_ever: Callable[[], Awaitable[None]]) -> Callable[[], Awaita
 def _ticks(said: str) -> clock.Clock:
     """The clock that `BELLWETHER_TICKS` names."""
     kind, _, allowance = said.partition(":")
-    if kind == "wall-clock":
-        return clock.wall_clock
+    if kind in PLAIN_CLOCKS:
+        return PLAIN_CLOCKS[kind]
     return clock.event_clock(msgspec.convert(allowance, timedelta))
 
 
