@@ -9,18 +9,17 @@ from bench.purchases import Settings, Skew
 
 SIDE_ROUND = 2  # of each SIDE_EVERY rounds, so that the main comparisons have some pairs before the others begin
 SIDE_EVERY = 5
-SMALL_SHARE = 0.02  # of the events, for the slowest
-MIDDLE_SHARE = 0.25
+SHARES = {"plain Faust": 0.02, "Quix": 0.25, "Bytewax": 0.25}  # of the events, for programs that take long
+J2_SHARE = 0.5
 WARMUP_SHARE = 0.25
 
-SLOWEST = "plain Faust"
 QUICK_MINUTES = 6.0
 QUICK_PAIRS = 2
 QUICK_EVENTS = 800_000
 FULL_MINUTES = 120.0
 FULL_PAIRS = 10
 FULL_EVENTS = 2_000_000
-QUICK = (SLOWEST, "Quix, 100 ms", "Kafka Streams, RocksDB, 100 ms")
+QUICK = ("plain Faust", "Quix, 100 ms", "Kafka Streams, RocksDB, 100 ms")
 MAIN = (*QUICK, "Bytewax, recovery", "Kafka Streams, memory, 100 ms")
 
 
@@ -86,7 +85,9 @@ def inputs(contests: Iterable[Contest]) -> Iterator[tuple[Settings, list[str]]]:
 
 
 def _contest(name: str, job: str, events: int, skew: Skew, *, main: bool) -> Contest:
-    share = SMALL_SHARE if name.startswith(SLOWEST) else MIDDLE_SHARE if name.startswith(("Quix", "Bytewax")) else 1
+    share = next((share for begin, share in SHARES.items() if name.startswith(begin)), 1.0)
+    if job == "j2":  # each event is an output
+        share *= J2_SHARE
     cards = 1 if job == "j1p" else 2
     count = int(events * share)
     compiled = name.startswith("Kafka Streams") or name == OURS.name

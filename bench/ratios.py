@@ -30,7 +30,7 @@ class Ratio(Struct, frozen=True):
         return None if self.low is None or self.high is None else (self.high - self.low) / 2 / self.median
 
 
-def ratio(values: Sequence[float], seed: int = 1) -> Ratio | None:
+def ratio(values: Sequence[float], seed: int = 1, resamples: int = RESAMPLES) -> Ratio | None:
     """Median and bootstrap interval (percentiles of the medians of samples drawn again); None without values.
 
     The seed makes a page that is written again the same.
@@ -40,7 +40,7 @@ def ratio(values: Sequence[float], seed: int = 1) -> Ratio | None:
     if len(values) < PAIRS_MIN:
         return Ratio(1, values[0], None, None)
     chance = Random(seed)
-    medians = sorted(median(chance.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    medians = sorted(median(chance.choices(values, k=len(values))) for _ in range(resamples))
     tail = (1 - LEVEL) / 2
-    low, high = medians[int(tail * RESAMPLES)], medians[int((1 - tail) * RESAMPLES) - 1]
+    low, high = medians[int(tail * resamples)], medians[int((1 - tail) * resamples) - 1]
     return Ratio(len(values), median(values), low, high)
