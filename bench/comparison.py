@@ -9,6 +9,7 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 from msgspec import Struct
 
 from agents import stack
+from agents.stack.errors import StackError
 from bench import peer_run, plan, sources
 from bench.contestants import ALL
 from bench.outcome import Outcome
@@ -89,7 +90,9 @@ async def compare(wanted: Wanted) -> Compared:
     """Carry it out on a broker of its own."""
     began = time.monotonic()
     with stack.running(kafka_properties=BROKER) as servers:
-        broker = servers.pids["kafka"]
+        broker = servers.pids.get("kafka")
+        if broker is None:
+            raise StackError("A comparison looks at its own broker from outside: unset BELLWETHER_KAFKA.")
         if wanted.pinned:
             psutil.Process(broker).cpu_affinity([1])
         field = Field(servers.kafka, broker, servers.folder, 0 if wanted.pinned else None)

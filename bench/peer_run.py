@@ -145,8 +145,8 @@ def _measured(field: Field, contestant: Contestant, order: Order, skew: str) -> 
             end, last = _mark(process, field)
             said = _end(process)
             cpu, wall = _used_at_exit(process), time.monotonic()
-        except (msgspec.DecodeError, KeyError, BrokenPipeError):
-            return msgspec.structs.replace(row, faults=[f"it ended early: {_last_words(log)}"])
+        except (msgspec.DecodeError, KeyError, BrokenPipeError) as error:
+            return msgspec.structs.replace(row, faults=[f"it ended early ({error}): {_last_words(log)}"])
     seconds = end.at - begin.at
     cores = os.cpu_count() or 1
     return msgspec.structs.replace(

@@ -4,17 +4,23 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from agents.stack.errors import StackError
 from bench import comparison, comparison_report, environments, plan, report
 from bench.comparison import Wanted
 from bench.comparison_report import Report
 from bench.contestants import ALL
+from bench.peers import jobs as jobs_of
+from bench.plan import Contest
 
 RESULTS = Path("docs/results")
+USAGE = 2
+OUT_OF_REACH = 3
 
 
 def peers(  # noqa: PLR0913 - each is one thing that a caller may set, by name
@@ -48,19 +54,40 @@ def peers(  # noqa: PLR0913 - each is one thing that a caller may set, by name
         pinned=pinned,
         loaded=loaded,
     )
-    environments.install(sorted({ALL[one.contestant].environment for one in wanted.contests}))
+    if not wanted.contests or reference not in ALL:
+        sys.stderr.write(f"Nothing to compare. Jobs: {', '.join(jobs_of.NAMES)}. Programs: {'; '.join(ALL)}.\n")
+        return USAGE
+    try:
+        done = _report(wanted)
+    except StackError as error:
+        sys.stderr.write(f"{error}\n")
+        return OUT_OF_REACH
+    sys.stdout.write(comparison_report.as_markdown(done))
+    _keep(done, json, RESULTS / f"peers-{'full' if full else 'quick'}.md" if save else None)
+    return int(bool(comparison_report.faults(done.compared)))
+
+
+def install() -> int:
+    """Make the environments of all peers, so that a comparison fetches nothing."""
+    try:
+        environments.install(environments.NAMES)
+    except StackError as error:
+        sys.stderr.write(f"{error}\n")
+        return OUT_OF_REACH
+    return 0
+
+
+def _report(wanted: Wanted) -> Report:
+    environments.install(sorted({name for one in wanted.contests for name in _environments(one, wanted)}))
     load = os.getloadavg()[0]
     compared = asyncio.run(comparison.compare(wanted))
     versions = report.versions() | environments.versions()
-    done = Report(report.machine(), versions, report.commit(), load, compared)
-    sys.stdout.write(comparison_report.as_markdown(done))
-    _keep(done, json, RESULTS / f"peers-{'full' if full else 'quick'}.md" if save else None)
-    return int(bool(comparison_report.faults(compared)))
+    return Report(report.machine(), versions, report.commit(), load, compared)
 
 
-def install() -> None:
-    """Make the environments of all peers, so that a comparison fetches nothing."""
-    environments.install(environments.NAMES)
+def _environments(contest: Contest, wanted: Wanted) -> Iterator[str]:
+    yield ALL[contest.contestant].environment
+    yield ALL[wanted.reference].environment
 
 
 def _words(text: str) -> list[str]:
