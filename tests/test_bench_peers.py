@@ -346,6 +346,8 @@ def test_ours_against_itself_is_said_first() -> None:
     uneven = [Pair(turn, 0, run_of("ours", 9.0), run_of("ours", 8.0)) for turn in range(3)]
     assert "can't be trusted" in page_of(uneven)
     assert "too few pairs" in page_of(pairs_of([5.0]))
+    broken = Pair(0, 0, run_of("ours", 8.0, faults=["it ended early"], measured=0), run_of("ours", 8.0))
+    assert "| ours | exactly-once | 1,000 | no speed | it ended early |" in page_of([broken])
 
 
 def test_json_has_every_run_as_it_came() -> None:
