@@ -16,6 +16,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, OffsetOutOfRangeE
 from aiokafka.structs import OffsetAndMetadata
 
 from agents import gaps
+from agents.kafka_client import BatchConsumer
 from agents.lane import Batch, Lane
 from agents.unit_of_work import Fetched, Place
 
@@ -195,8 +196,8 @@ async def _unfinished(
     return {partition for partition in partitions if await consumer.position(partition) < ends[partition]}
 
 
-def _consumer(bootstrap_servers: str) -> aiokafka.AIOKafkaConsumer:
-    return aiokafka.AIOKafkaConsumer(
+def _consumer(bootstrap_servers: str) -> BatchConsumer:
+    return BatchConsumer(
         bootstrap_servers=bootstrap_servers,
         group_id=None,
         enable_auto_commit=False,

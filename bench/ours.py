@@ -61,6 +61,7 @@ class JobWork:
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
         """Apply the rule to each record in order; a customer is written once, however often it changed."""
         records = fetched[self._source]
+        self._meter.taken(len(records))
         rule, known = self._rule, self._table.get
         changed: dict[bytes, bytes] = {}
         alerts = []
@@ -111,7 +112,7 @@ class JobStages:
         committed: Mapping[Place, int | None],  # noqa: ARG002 - the state knows better
     ) -> list[Lane]:
         """The lane of a number; where it goes on, its own state says."""
-        self._meter.start()  # before the first fetch, which takes as much as there is
+        self._meter.taken(0)  # before the first fetch, which takes as much as there is
         source = Place(self._options.topic, number)
         position = table.pop(POSITION_KEY, None)
         positions = {source: msgspec.msgpack.decode(position, type=int) if position else None}

@@ -396,11 +396,17 @@ def test_every_shared_option_reaches_ours(tmp_path: Path) -> None:
 
 def test_the_meter_measures_from_the_warm_up_to_the_last_event(capsys: pytest.CaptureFixture[str]) -> None:
     meter = Meter("some", parser("some", ("none",)).parse_args(["--events", "10", "--warmup", "4"]))
-    meter.start()
     assert [meter.tick(2) for _ in range(5)] == [False, False, False, False, True]
     meter.finish()
     said = msgspec.json.decode(capsys.readouterr().out)
     assert (said["events"], said["guarantee"]) == (6, "none")
+    late = Meter("some", parser("some", ("none",)).parse_args(["--events", "10", "--warmup", "4"]))
+    for _ in range(3):  # lanes side by side: all have taken their events before the first one commits
+        late.taken(3)
+    late.taken(1)
+    assert [late.tick(count) for count in (3, 3, 3, 1)] == [False, False, False, True]
+    late.finish()
+    assert msgspec.json.decode(capsys.readouterr().out)["events"] == 4
     early = Meter("some", parser("some", ("none",)).parse_args(["--events", "10"]))
     early.tick(9)
     early.finish()

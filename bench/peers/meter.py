@@ -91,36 +91,41 @@ class Meter:
         self.count = 0
         self.outputs = 0
         self._options = options
+        self._taken = 0
         self._next = max(1, options.warmup)
         self._begin: tuple[int, float, float] | None = None
         self._end: tuple[int, float, float] | None = None
 
-    def start(self) -> None:
-        """Without a warm-up, begin before the first event: for a program that counts in large steps."""
-        if self._begin is None and not self._options.warmup:
-            self._passed()
+    def taken(self, events: int) -> None:
+        """Events are about to be worked on: for a program that ticks in large steps, after the commit.
+
+        Measuring then begins with work that is still to be done, and not in the middle of it.
+        """
+        if self._begin is None and self._taken >= self._options.warmup:
+            self._started(self._taken)
+        self._taken += events
 
     def tick(self, events: int = 1) -> bool:
         """Count; true once the last event of the run is in."""
         self.count += events
         return self.count >= self._next and self._passed()
 
+    def _started(self, count: int) -> None:
+        self._next = self._options.events
+        self._mark("begin", count)
+        self._begin = (count, time.perf_counter(), time.process_time())
+
     def _passed(self) -> bool:
         if self._begin is None:
-            self._next = self._options.events
-            self._mark("begin")
-            self._begin = self._now()
+            self._started(self.count)
         if self.count >= self._options.events and self._end is None:
-            self._end = self._now()
-            self._mark("end")
+            self._end = (self.count, time.perf_counter(), time.process_time())
+            self._mark("end", self.count)
         return self._end is not None
 
-    def _now(self) -> tuple[int, float, float]:
-        return self.count, time.perf_counter(), time.process_time()
-
-    def _mark(self, name: str) -> None:
+    def _mark(self, name: str, count: int) -> None:
         if self._options.marks:
-            sys.stdout.write(json.dumps({"mark": name, "events": self.count}) + "\n")
+            sys.stdout.write(json.dumps({"mark": name, "events": count}) + "\n")
             sys.stdout.flush()
             sys.stdin.readline()
 
