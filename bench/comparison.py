@@ -128,11 +128,16 @@ class _Rounds:
     async def run(self) -> None:
         """Until every main contest has its pairs, or until time is up; the first round is run whole."""
         turn = 0
-        while turn == 0 or (any(map(self._open, self._main())) and self._time_left() > 0):
+        while self._goes_on(turn):
             for contest in self._wanted.contests:
                 if contest.due(turn) and self._open(contest) and self._fits(contest):
                     await self._pair(contest, turn)
             turn += 1
+
+    def _goes_on(self, turn: int) -> bool:
+        if turn == 0:
+            return True
+        return self._time_left() > 0 and (turn <= plan.SIDE_ROUND or any(map(self._open, self._main())))
 
     def _main(self) -> list[Contest]:
         return [one for one in self._wanted.contests if one.main] or self._wanted.contests

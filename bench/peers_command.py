@@ -6,7 +6,8 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 from cyclopts import Parameter
 
@@ -44,7 +45,8 @@ def peers(  # noqa: PLR0913 - each is one thing that a caller may set, by name
         python -m bench peers --full --minutes 120 --save
         python -m bench peers --full --jobs j0 --only Quix --pairs 3
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop, we still end what we started
+    for told in (signal.SIGTERM, signal.SIGINT):  # we still end what we started, also in the middle of a run
+        signal.signal(told, _interrupted)
     contests = plan.full(events or plan.FULL_EVENTS) if full else plan.quick(events or plan.QUICK_EVENTS)
     wanted = Wanted(
         contests=plan.chosen(contests, _words(jobs), _words(only)),
@@ -88,6 +90,11 @@ def _report(wanted: Wanted) -> Report:
 def _environments(contest: Contest, wanted: Wanted) -> Iterator[str]:
     yield ALL[contest.contestant].environment
     yield ALL[wanted.reference].environment
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Asyncio's own handler would wait for the run's end."""
+    raise KeyboardInterrupt
 
 
 def _words(text: str) -> list[str]:
