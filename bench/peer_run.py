@@ -18,28 +18,11 @@ from msgspec import Struct
 from bench import contestants, environments, outcome, sources
 from bench.calibration import kernel_us
 from bench.contestants import Contestant, Order
-from bench.processes import cpu_seconds
 from bench.sources import Source
+from bench.usage import Look, look
 
 RUN_SECONDS_MAX = 1800.0
 LAST_WORDS = 600  # characters of a log that are quoted
-
-
-class Look(Struct, frozen=True):
-    """What everything had used at a moment, in seconds; `others` is all that the machine did for nobody of ours."""
-
-    at: float
-    program: float
-    broker: float
-    machine: float
-    steal: float
-    harness: float
-    resident_bytes: int
-
-    @property
-    def others(self) -> float:
-        """CPU of everybody else, since the machine started."""
-        return self.machine - self.program - self.broker - self.harness
 
 
 class PeerRun(Struct, frozen=True):
@@ -211,10 +194,10 @@ def _mark(process: subprocess.Popen[bytes], field: Field) -> tuple[Look, int]:
     """The next mark: look while the program waits, then let it go on."""
     stdin, stdout = _pipes(process)
     events = msgspec.json.decode(_line(stdout))["events"]
-    look = _look(process, field)
+    seen = look(process.pid, field.broker_pid)
     stdin.write(b"\n")
     stdin.flush()
-    return look, events
+    return seen, events
 
 
 def _line(stdout: IO[bytes]) -> bytes:
@@ -234,21 +217,6 @@ def _used_at_exit(process: subprocess.Popen[bytes]) -> float:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_utime + usage.ru_stime
-
-
-def _look(process: subprocess.Popen[bytes], field: Field) -> Look:
-    root = psutil.Process(process.pid)
-    tree = [root, *root.children(recursive=True)]
-    machine = psutil.cpu_times()
-    return Look(
-        at=time.monotonic(),
-        program=cpu_seconds([process.pid]),
-        broker=cpu_seconds([field.broker_pid]),
-        machine=machine.user + machine.nice + machine.system + machine.irq + machine.softirq,
-        steal=machine.steal,
-        harness=time.process_time(),
-        resident_bytes=sum(one.memory_info().rss for one in tree),
-    )
 
 
 def _last_words(log: Path) -> str:
