@@ -11,6 +11,7 @@ from agents import config_files, settings
 from agents.demo.generator import SourceRecord
 from bench import core, data, pipeline, recovery_report, report
 from bench import recovery as recovering
+from bench.latency.command import latency
 from streams import config
 from streams.config import Config
 
@@ -19,6 +20,7 @@ RESULT = Path("docs/results/first-benchmark.md")
 RECOVERY_RESULT = Path("docs/results/recovery.md")
 
 app = App(name="bench", help="CPU per event, of the core alone and of the whole pipeline.", help_format="plaintext")
+app.command(latency)
 
 
 @app.default
