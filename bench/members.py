@@ -44,8 +44,12 @@ class Member:
 
     def kill_worker(self) -> None:
         """SIGKILL for the worker; its supervisor lives."""
+        os.kill(self.worker_pid(), signal.SIGKILL)
+
+    def worker_pid(self) -> int:
+        """The running worker's process id."""
         (worker,) = self._workers()
-        worker.kill()
+        return int(worker.pid)
 
     async def stop(self) -> int:
         """SIGTERM for the supervisor; its exit code, which is the worker's."""

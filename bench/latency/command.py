@@ -9,10 +9,11 @@ from cyclopts import Parameter
 from msgspec import Struct
 
 from bench import page
-from bench.latency import points, report, sites
+from bench.latency import outages, outages_report, points, report, sites
 from bench.latency.points import Point, Range
 
 RESULT = Path("docs/results/latency.md")
+FAULTS_RESULT = Path("docs/results/latency-faults.md")
 ONE_STAGE_RESULT = Path("docs/results/latency-one-stage.md")
 SHARES = (10, 25, 50, 75, 90)
 SEARCH_BEGIN = 2_000.0
@@ -72,6 +73,25 @@ def latency(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     if save:
         page.keep(ONE_STAGE_RESULT if program else RESULT, text, done)
     return int(bool(report.wrong(done)))
+
+
+def latency_faults(
+    *,
+    rate: Annotated[float, Parameter(help="Events a second.")] = 1_000.0,
+    seconds: Annotated[float, Parameter(help="Of each run; the fault comes after ten of them.")] = 45.0,
+    times: Annotated[int, Parameter(help="Each fault.")] = 1,
+    customers: int = 100_000,
+    save: Annotated[bool, Parameter(negative="", help=f"Write {FAULTS_RESULT} and the JSON beside it.")] = False,
+) -> int:
+    """The same while a worker is killed or frozen, the broker restarted, Redis away; exit code 1 if one was wrong."""
+    load = page.load_average()
+    outcome = outages.measure(rate, seconds, times, customers)
+    done = outages_report.Report(page.origin(load), outcome)
+    text = outages_report.as_markdown(done)
+    sys.stdout.write(text)
+    if save:
+        page.keep(FAULTS_RESULT, text, done)
+    return int(bool(outages_report.wrong(done)))
 
 
 def _measured(site: sites.Site, plan: Plan) -> report.Measured:

@@ -86,7 +86,8 @@ class Driver:
                 "message.timeout.ms": int(FLUSH_SECONDS_MAX * 1000),
                 "reconnect.backoff.ms": 10,
                 "reconnect.backoff.max.ms": 100,
-                "error_cb": lambda _: None,  # that the broker is away is part of the test
+                "log_level": 0,  # that the broker is away is part of the test
+                "error_cb": lambda _: None,
             }
         )
 

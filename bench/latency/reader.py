@@ -80,7 +80,8 @@ class Reader:
                 "fetch.wait.max.ms": 10,
                 "reconnect.backoff.ms": 10,
                 "reconnect.backoff.max.ms": 100,
-                "error_cb": lambda _: None,  # that the broker is away is part of the test
+                "log_level": 0,  # that the broker is away is part of the test
+                "error_cb": lambda _: None,
             }
         )
         known = consumer.list_topics(self._job.output, METADATA_SECONDS).topics[self._job.output].partitions
