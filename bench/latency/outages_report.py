@@ -46,7 +46,7 @@ def wrong(report: Report) -> list[str]:
 
 def _notes(outcome: Outcome) -> Iterator[str]:
     yield f"{outcome.per_second:,.0f} events/s, two supervised workers, {outcome.customers:,} customers"
-    yield f"a run takes {outcome.seconds:.0f} s, its fault comes after {CALM_SECONDS:.0f} s; all of it is in the histogram"
+    yield f"a run takes {outcome.seconds:.0f} s, the fault after {CALM_SECONDS:.0f} s; all of it is in the histogram"
     yield "from when an event was due by the schedule until a `read_committed` consumer had its action"
     yield "first action: of an event due after the fault, in the first partition and in the last"
     yield "standstill: the longest time without an action in one partition"
