@@ -114,7 +114,7 @@ def measure(per_second: float, seconds: float, times: int, customers: int) -> Ou
     job = Pipeline(tag=sites.TAG, customers=customers)
     outcome = Outcome(per_second, seconds, customers, [], [])
     with stack.running() as servers:
-        sites.prepare(servers)
+        asyncio.run(sites.prepare(servers))
         with _plant(servers) as plant:
             site = sites.Site("whole pipeline, 2 supervised workers", job, servers, [], lambda: None)
             with ranging(site) as one:

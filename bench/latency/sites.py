@@ -41,7 +41,7 @@ def pipeline(count: int, customers: int, ask_every: int) -> Iterator[Site]:
     """So many workers on a fresh Kafka and Redis, with the shipped rules."""
     job = Pipeline(tag=TAG, customers=customers, ask_every=ask_every)
     with stack.running(kafka_properties={"group.initial.rebalance.delay.ms": JOIN_DELAY_MS}) as servers:
-        prepare(servers)
+        asyncio.run(prepare(servers))
         addresses = {settings.KAFKA: servers.kafka, settings.REDIS: servers.redis}
         with workers(count, servers.folder, addresses) as running:
             running.wait_until_ready()
@@ -49,14 +49,10 @@ def pipeline(count: int, customers: int, ask_every: int) -> Iterator[Site]:
             yield Site(name, job, servers, running.pids, running.require_running)
 
 
-def prepare(servers: stack.Stack) -> None:
+async def prepare(servers: stack.Stack) -> None:
     """Our topics, and the shipped rules in the journal."""
-
-    async def prepared() -> None:
-        await topic_admin.create(servers.kafka)
-        await config_apply.append(servers.kafka, config_files.load(settings.PACKAGED_CONFIG), 0)
-
-    asyncio.run(prepared())
+    await topic_admin.create(servers.kafka)
+    await config_apply.append(servers.kafka, config_files.load(settings.PACKAGED_CONFIG), 0)
 
 
 @contextmanager
