@@ -17,7 +17,7 @@ demo: $(INSTALLED)  ## see it work: Kafka, Redis, customers, events, and what is
 	$(BIN)/bellwether demo
 
 test: lint  ## lint, then every test, with a real Kafka and Redis; ends with pytest's own last line
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: $(INSTALLED)  ## style, format, types, and which module may import which
 	$(BIN)/ruff check
@@ -28,8 +28,8 @@ lint: $(INSTALLED)  ## style, format, types, and which module may import which
 bench: $(INSTALLED)  ## measure throughput and latency on this machine
 	$(BIN)/python -m bench
 
-faults: $(INSTALLED)  ## kill, freeze and cut everything for some minutes, and compare with the oracle
-	$(BIN)/python -m faults --short
+faults: $(INSTALLED)  ## kill, freeze and cut everything for some minutes, and compare with the oracle (SEED=7: that one)
+	$(BIN)/python -m faults --short $(if $(SEED),--seed $(SEED))
 
 faults-long: $(INSTALLED)  ## the same for most of an hour, on millions of events
 	$(BIN)/python -m faults --long

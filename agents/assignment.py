@@ -1,4 +1,4 @@
-"""What a worker holds: for each partition number its fenced producers, its recovered state and its two lanes.
+"""What a worker holds: for each partition number its fenced producers, its recovered state and its lanes.
 
     revoked: reading stops -> lanes drain        (nothing of ours is under way any more)
     assigned: lost ones are let go -> new ones are fenced -> their state is read -> reading begins
@@ -16,50 +16,36 @@ from msgspec import Struct
 
 from agents import crash_points, stop
 from agents.accounting import Instruments
-from agents.decide import DecideWork
-from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Reader, committed_positions, read_table
-from agents.lane import Batch, Lane, LaneName
-from agents.recovered import partition_of
+from agents.lane import Batch, Lane
+from agents.pipeline import Stages
 from agents.unit_of_work import Place
-from agents.views import Views
-from streams import topics
 
 log = structlog.get_logger()
 DRAIN_LIMIT_SECONDS = 40.0  # longer than a unit of work may take, far below the rebalance time-out
 STOP_DRAIN_LIMIT_SECONDS = 7.0  # in a clean stop: we end of ourselves, before the supervisor's patience does
 FENCE_LIMIT_SECONDS = 15.0  # usually 0.1; one lost answer would hold up the partitions for aiokafka's own 40, twice
-STAGES = ("intake", "decide")
-SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
 IDLE_SECONDS = 0.05
 
 
 class Holding(Struct):
-    """One partition number; its lanes and its work are None until its state is recovered."""
+    """One partition number: a log for each stage, and a lane for each once its state is recovered."""
 
     number: int
-    intake_log: KafkaLog
-    decide_log: KafkaLog
-    intake: Lane | None = None
-    decide: Lane | None = None
-    work: DecideWork | None = None
-
-    @property
-    def logs(self) -> tuple[KafkaLog, KafkaLog]:
-        """Both stages' transactions."""
-        return (self.intake_log, self.decide_log)
+    logs: list[KafkaLog]
+    lanes: list[Lane] = []
 
 
 class Assignment:
     """The partitions of this worker. `tables` is the Faust table's data: partition number to blobs by key."""
 
-    def __init__(self, kafka: str, views: Views, instruments: Instruments) -> None:
+    def __init__(self, kafka: str, stages: Stages, instruments: Instruments) -> None:
         self.holdings: dict[int, Holding] = {}
         self.recovered = asyncio.Event()
         self.tables: dict[int, dict[bytes, bytes]] = {}
         self._kafka = kafka
-        self._views = views
+        self._stages = stages
         self._instruments = instruments
         instruments.metrics.customers.set_function(lambda: sum(map(len, self.tables.values())))
         self._ready = False
@@ -92,11 +78,11 @@ class Assignment:
         Raises:
             TimeoutError: the old owners could not be fenced in time; whether they were is unknown.
         """
-        numbers, began_at = _numbers(set(assigned)), monotonic()
+        numbers, began_at = self._numbers(set(assigned)), monotonic()
         lost = [self.holdings.pop(number) for number in set(self.holdings) - numbers]
         for holding in lost:
             self.tables.pop(holding.number, None)
-            self._views.revoke(holding.number)
+        self._stages.let_go(holding.number for holding in lost)
         new = [self._holding(number) for number in sorted(numbers - set(self.holdings))]
         await asyncio.gather(*(one.stop() for holding in lost for one in holding.logs))
         async with asyncio.timeout(FENCE_LIMIT_SECONDS):
@@ -119,14 +105,15 @@ class Assignment:
     async def _recover(self) -> None:
         """Gives up if a rebalance comes meanwhile: the next recovery waits for this one's end."""
         generation, began_at = self._generation, monotonic()
-        missing = {number: holding for number, holding in self.holdings.items() if holding.decide is None}
-        tables = await read_table(self._kafka, topics.CHANGELOG.name, missing, lambda: generation == self._generation)
+        missing = {number: holding for number, holding in self.holdings.items() if not holding.lanes}
+        tables = await read_table(self._kafka, self._stages.changelog, missing, lambda: generation == self._generation)
         positions = await self._positions(missing)
         crash_points.reached("P10")
         if generation != self._generation:
             return
-        for holding in missing.values():
-            self._take_up(holding, tables[holding.number], positions)
+        for number, holding in missing.items():
+            self.tables[number] = tables[number]
+            holding.lanes = self._stages.take_up(number, holding.logs, tables[number], positions)
         reader = await self._begun_reader()
         if generation != self._generation:
             await _stop(reader)
@@ -170,15 +157,13 @@ class Assignment:
                 stop.Code.BATCH_FAILED, "batch_lost", place=batch.place, number=batch.number, expected=expected
             )
         self._offered[batch.place] = expected + 1
-        holding = self.holdings[batch.place.partition]
-        lane = holding.decide if batch.place.topic == topics.JOURNAL.name else holding.intake
-        if lane is not None:
-            lane.offer(batch)
+        for lane in self.holdings[batch.place.partition].lanes:
+            if batch.place in lane.positions:
+                lane.offer(batch)
 
     def lanes(self) -> list[Lane]:
         """All lanes that are ready."""
-        both = [lane for holding in self.holdings.values() for lane in (holding.intake, holding.decide)]
-        return [lane for lane in both if lane is not None]
+        return [lane for holding in self.holdings.values() for lane in holding.lanes]
 
     def quiet_seconds(self) -> float:
         """How long ago Kafka last answered for the place it has been silent about the longest; 0 if none is read."""
@@ -198,12 +183,15 @@ class Assignment:
 
     def _applied(self) -> dict[int, int | None]:
         """Up to where each partition's journal is applied: the offset of the next entry, None before the first."""
-        held = ((number, self.holdings[number].decide) for number in sorted(self.holdings))
-        return {number: lane.positions[Place(topics.JOURNAL.name, number)] for number, lane in held if lane is not None}
+        journals = {Place(self._stages.journal, number): number for number in sorted(self.holdings)}
+        positions = {place: position for lane in self.lanes() for place, position in lane.positions.items()}
+        return {number: positions[place] for place, number in journals.items() if place in positions}
 
     def _holding(self, number: int) -> Holding:
-        intake, decide = (KafkaLog(self._kafka, f"{topics.APP}-{stage}-{number}", topics.APP) for stage in STAGES)
-        return Holding(number, intake, decide)
+        group = self._stages.group
+        return Holding(
+            number, [KafkaLog(self._kafka, f"{group}-{name}-{number}", group) for name in self._stages.names]
+        )
 
     async def _begun_reader(self) -> Reader | None:
         """A reader at the lanes' positions; None if this worker has no partition."""
@@ -216,35 +204,20 @@ class Assignment:
         return reader
 
     async def _positions(self, missing: Iterable[int]) -> dict[Place, int | None]:
-        names = (*SOURCE_TOPICS, topics.JOURNAL.name)
-        places = [Place(name, number) for number in missing for name in names]
-        return await committed_positions(self._kafka, topics.APP, places) if places else {}
+        places = [Place(name, number) for number in missing for name in self._stages.topics]
+        return await committed_positions(self._kafka, self._stages.group, places) if places else {}
 
-    def _take_up(self, holding: Holding, table: dict[bytes, bytes], committed: dict[Place, int | None]) -> None:
-        """Build a partition's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
-        number, instruments = holding.number, self._instruments
-        partition = partition_of(number, table, committed[Place(topics.JOURNAL.name, number)])
-        self.tables[number] = table
-        sources = {place: committed[place] for place in (Place(topic, number) for topic in SOURCE_TOPICS)}
-        journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
-        holding.work = DecideWork(number, partition, self._views, instruments.metrics)
-        intake = IntakeWork(topics.PARTITIONS, instruments.metrics)
-        holding.intake = Lane(LaneName("intake", number), holding.intake_log, intake, sources, instruments)
-        holding.decide = Lane(LaneName("decide", number), holding.decide_log, holding.work, journal, instruments)
-        self._views.assign(number, table)
+    def _numbers(self, assigned: set[tuple[str, int]]) -> set[int]:
+        """The partition numbers held. All of a number's topics must have come together, or the process ends."""
+        together = (*self._stages.topics, self._stages.changelog)
+        numbers = {number for topic, number in assigned if topic in together}
+        apart = [(topic, number) for topic in together for number in sorted(numbers) if (topic, number) not in assigned]
+        if apart:
+            hint = "all topics read, and the changelog, need the same partition count: bellwether topics check"
+            stop.at_once(stop.Code.ASSIGNMENT_FAILED, "partitions_not_together", missing=apart[:3], hint=hint)
+        return numbers
 
 
 async def _stop(reader: Reader | None) -> None:
     if reader is not None:
         await reader.stop()
-
-
-def _numbers(assigned: set[tuple[str, int]]) -> set[int]:
-    """The partition numbers held. All of a number's topics must have come together, or the process ends."""
-    together = (*SOURCE_TOPICS, topics.JOURNAL.name, topics.CHANGELOG.name)
-    numbers = {number for topic, number in assigned if topic in together}
-    apart = [(topic, number) for topic in together for number in sorted(numbers) if (topic, number) not in assigned]
-    if apart:
-        hint = "all source topics, the journal and the changelog need the same partition count: bellwether topics check"
-        stop.at_once(stop.Code.ASSIGNMENT_FAILED, "partitions_not_together", missing=apart[:3], hint=hint)
-    return numbers

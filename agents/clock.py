@@ -7,12 +7,11 @@ isn't later than the last is ignored, and any decision follows from the journal 
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 import aiokafka
 
-from agents.assignment import Assignment
 from agents.decide import DecideWork
 from agents.kafka_log import RETRY_BACKOFF_MS
 from streams import topics
@@ -33,6 +32,11 @@ def wall_clock(_: DecideWork, last_ms: int) -> Iterable[int]:
     return (now_ms,) if now_ms > last_ms else ()
 
 
+def no_clock(_: DecideWork, __: int) -> Iterable[int]:
+    """No ticks: they are appended by whoever plays recorded events."""
+    return ()
+
+
 def event_clock(allowance: timedelta) -> Clock:
     """A clock that follows the partition's newest event, `allowance` behind, in whole steps."""
     behind_ms = milliseconds(allowance)
@@ -48,11 +52,12 @@ def event_clock(allowance: timedelta) -> Clock:
 
 
 class Ticker:
-    """Appends ticks to the journal partitions held."""
+    """Appends ticks to the journal partitions whose decide stages `works` holds, while these are recovered."""
 
-    def __init__(self, kafka: str, assignment: Assignment, clock: Clock) -> None:
+    def __init__(self, kafka: str, recovered: asyncio.Event, works: Mapping[int, DecideWork], clock: Clock) -> None:
         self._kafka = kafka
-        self._assignment = assignment
+        self._recovered = recovered
+        self._decides = works
         self._clock = clock
         self._sent: dict[int, int] = {}
 
@@ -81,6 +86,4 @@ class Ticker:
         return flies
 
     def _works(self) -> list[DecideWork]:
-        if not self._assignment.recovered.is_set():
-            return []
-        return [holding.work for holding in self._assignment.holdings.values() if holding.work is not None]
+        return list(self._decides.values()) if self._recovered.is_set() else []

@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import aiokafka
-import aiokafka.producer.sender
 from aiokafka import TopicPartition
-from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from agents import crash_points
+from agents.kafka_client import fill
 from agents.unit_of_work import Place, Record
 
-aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002  # seconds between transactions; 0.02 as shipped sets the latency
 TRANSACTION_TIMEOUT_MS = 60_000
 BATCH_BYTES_MAX = 1 << 20  # the broker's default `message.max.bytes` is slightly more
 RETRY_BACKOFF_MS = 10  # the last transaction's markers are often still being written when the next one begins
@@ -69,17 +67,9 @@ async def append_batches(
 
     A record larger than a batch goes alone; the broker refuses what is larger than its `max.message.bytes`.
     """
-    sent, batch = [], producer.create_batch()
-    for record in records:
-        if not _fits(batch, record):
-            sent.append(await producer.send_batch(batch, place.topic, partition=place.partition))
-            batch = producer.create_batch()
-            _fits(batch, record)
-    sent.append(await producer.send_batch(batch, place.topic, partition=place.partition))
+    sent, done = [], 0
+    while done < len(records):
+        batch = producer.create_batch()
+        done = fill(batch, records, done)
+        sent.append(await producer.send_batch(batch, place.topic, partition=place.partition))
     return sent
-
-
-def _fits(batch: BatchBuilder, record: Record) -> bool:
-    """Append to the batch; False if it is full. An empty one takes anything."""
-    added = batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
-    return added is not None

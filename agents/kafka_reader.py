@@ -16,6 +16,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, OffsetOutOfRangeE
 from aiokafka.structs import OffsetAndMetadata
 
 from agents import gaps
+from agents.kafka_client import BatchConsumer
 from agents.lane import Batch, Lane
 from agents.unit_of_work import Fetched, Place
 
@@ -154,7 +155,7 @@ async def committed_positions(bootstrap_servers: str, group: str, places: Iterab
     await admin.start()
     try:
         async with asyncio.timeout(STALLED_SECONDS):
-            committed = await _group_offsets(admin, group, partitions)
+            committed = await group_offsets(admin, group, partitions)
     finally:
         await admin.close()
     found = {partition: metadata.offset for partition, metadata in committed.items()}
@@ -162,7 +163,7 @@ async def committed_positions(bootstrap_servers: str, group: str, places: Iterab
     return {place: offset if offset >= 0 else None for place, offset in offsets.items()}
 
 
-async def _group_offsets(
+async def group_offsets(
     admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
 ) -> Mapping[TopicPartition, OffsetAndMetadata]:
     """What the group committed. A broker without any group yet is still making its coordinator: wait for that."""
@@ -195,8 +196,8 @@ async def _unfinished(
     return {partition for partition in partitions if await consumer.position(partition) < ends[partition]}
 
 
-def _consumer(bootstrap_servers: str) -> aiokafka.AIOKafkaConsumer:
-    return aiokafka.AIOKafkaConsumer(
+def _consumer(bootstrap_servers: str) -> BatchConsumer:
+    return BatchConsumer(
         bootstrap_servers=bootstrap_servers,
         group_id=None,
         enable_auto_commit=False,

@@ -98,11 +98,16 @@ class Lane:
         while self._queue and count < RECORDS_PER_TRANSACTION_MAX:
             batch = self._queue.popleft()
             count += len(batch.records)
-            floor = self.positions[batch.place] or 0
-            fresh = [record for record in batch.records if record.offset >= floor]
-            taken.setdefault(batch.place, []).extend(fresh)
+            taken.setdefault(batch.place, []).extend(self._fresh(batch))
         self._queued -= count
         return {place: records for place, records in taken.items() if records}
+
+    def _fresh(self, batch: Batch) -> Sequence[Fetched]:
+        """Its records that were not applied yet; as a rule all of them."""
+        records, floor = batch.records, self.positions[batch.place] or 0
+        if records[0].offset >= floor:
+            return records
+        return [record for record in records if record.offset >= floor]
 
     async def _unit(self, fetched: dict[Place, list[Fetched]]) -> None:
         if not fetched:

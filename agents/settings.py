@@ -11,7 +11,8 @@ KAFKA = "BELLWETHER_KAFKA"
 REDIS = "BELLWETHER_REDIS"
 HTTP = "BELLWETHER_HTTP"
 CONFIG = "BELLWETHER_CONFIG"
-TICKS = "BELLWETHER_TICKS"  # wall-clock, or event-time:DURATION with how far behind the newest event ticks stay
+# wall-clock, none, or event-time:DURATION with how far behind the newest event ticks stay
+TICKS = "BELLWETHER_TICKS"
 PACKAGED_CONFIG = Path(__file__).parent.parent / "config"
 PORT_MAX = 65_535
 

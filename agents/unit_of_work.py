@@ -20,7 +20,7 @@ class Place(NamedTuple):
     partition: int
 
 
-class Record(NamedTuple):
+class Record(Struct, frozen=True, gc=False):
     """What is appended: no key means any, no value is a tombstone."""
 
     key: bytes | None

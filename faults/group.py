@@ -24,7 +24,6 @@ from msgspec import Struct, field
 
 from agents import config_apply, config_files, settings, topic_admin, verify
 from agents import stack as local_stack
-from agents.demo.send import ALLOWANCE
 from agents.demo.timeline import START_MS
 from agents.stack import Stack
 from agents.stack.process import free_port
@@ -39,6 +38,7 @@ from faults.target import Target
 WORKERS = 2
 SPARE = 2  # the time that the records tell of lasts for twice as many as are asked for
 MEMORY_LOOK_SECONDS = 1.0
+TICKS_BEHIND = "P10D"  # of the newest event: records are sent in slices that last some days, two ahead
 
 
 class Order(Struct, frozen=True):
@@ -162,7 +162,7 @@ async def _judge(cluster: Stack, reasons: Counter[str], result: Result) -> None:
 @asynccontextmanager
 async def _workers(cluster: Stack, bug: int | None) -> AsyncIterator[Fleet]:
     addresses = {settings.KAFKA: cluster.kafka, settings.REDIS: cluster.redis}
-    fleet = Fleet(worker_command(f"P{ALLOWANCE.days + 1}D", bug), addresses, cluster.folder)
+    fleet = Fleet(worker_command(TICKS_BEHIND, bug), addresses, cluster.folder)
     try:
         for _ in range(WORKERS):
             fleet.add()

@@ -13,12 +13,10 @@ import msgspec
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 
 from agents.demo.generator import SourceRecord, generate
 from agents.demo.poison import SPOILERS
-from agents.kafka_log import append_batches
-from agents.unit_of_work import Place, Record
+from agents.demo.send import send_records
 from streams import topics
 from streams.dead_letters import Reason
 
@@ -175,16 +173,7 @@ class Load:
 
     async def _send_slice(self, producer: aiokafka.AIOKafkaProducer) -> None:
         some = list(islice(self._source, self._slice_records))
-        batches: dict[Place, list[Record]] = {}
-        for record in some:
-            key = record.key.encode()
-            batches.setdefault(Place(record.topic, _number(key)), []).append(Record(key, bytes(record.value)))
-        sent = {place: await append_batches(producer, place, records) for place, records in batches.items()}
-        ends = {}
-        for place, acknowledgements in sent.items():
-            first = await acknowledgements[0]
-            await asyncio.gather(*acknowledgements)
-            ends[TopicPartition(*place)] = first.offset + len(batches[place])
+        ends = await send_records(producer, some)
         self._ends |= ends
         self._waiting.append(ends)
         self.sent += len(some)
@@ -215,11 +204,6 @@ async def _committed(kafka: str, places: list[TopicPartition]) -> dict[TopicPart
     finally:
         await admin.close()
     return {place: metadata.offset for place, metadata in found.items()}
-
-
-def _number(key: bytes) -> int:
-    """The key's partition, as the Java client has it."""
-    return int(murmur2(key) & 0x7FFFFFFF) % topics.PARTITIONS
 
 
 def _with_field(value: bytes, more: bytes) -> bytes:

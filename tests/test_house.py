@@ -107,13 +107,13 @@ def test_a_worker_gets_the_versions_that_are_tested() -> None:
     assert shipped < tested
 
 
-def test_continuous_integration_runs_the_readmes_test_command() -> None:
+def test_continuous_integration_runs_the_faults_and_the_readmes_test_command() -> None:
     script = ROOT / ".ci" / "run"
     lines = script.read_text().splitlines()
     assert os.access(script, os.X_OK)
     assert lines[0] == "#!/usr/bin/env bash"
     assert "set -euo pipefail" in lines
-    assert lines[-1] == "make test"
+    assert lines[-2:] == ["make faults SEED=1", "make test"]
     assert re.search(r"^```shell\n(?:.*\n)*?make test( +#.*)?\n", (ROOT / "README.md").read_text(), re.MULTILINE)
 
 

@@ -11,9 +11,10 @@ from agents.assignment import DRAIN_LIMIT_SECONDS, STOP_DRAIN_LIMIT_SECONDS
 from agents.audit.checks import checks
 from agents.audit.log import Moment
 from agents.audit.tallies import Tallies
+from agents.faust_app import HEARTBEAT_SECONDS, SESSION_TIMEOUT_SECONDS
 from agents.kafka_log import TRANSACTION_TIMEOUT_MS
 from agents.supervisor import STOP_LIMIT_SECONDS
-from agents.worker import FLUSH_VIEWS_SECONDS, HEARTBEAT_SECONDS, SESSION_TIMEOUT_SECONDS
+from agents.worker import FLUSH_VIEWS_SECONDS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
 LIMITS = re.findall(r"^\|[^|]+\| ([\d.]+) \| `([\w.]+)\.(\w+)` \|$", PAGE, re.MULTILINE)

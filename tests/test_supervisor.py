@@ -13,6 +13,7 @@ from agents.accounting import Instruments
 from agents.assignment import Assignment
 from agents.health import Health
 from agents.metrics import Metrics
+from agents.pipeline import Pipeline
 from agents.supervisor import pause_seconds
 from agents.unit_of_work import Place
 from agents.views import Views
@@ -45,7 +46,8 @@ def time() -> Time:
 def assignment() -> Assignment:
     metrics = Metrics()
     views = Views("redis://127.0.0.1:9/0", describe, metrics)
-    return Assignment(NOWHERE, views, Instruments(metrics, Health()))
+    instruments = Instruments(metrics, Health())
+    return Assignment(NOWHERE, Pipeline(views, instruments), instruments)
 
 
 def test_lag_without_progress_is_stuck_and_only_that(assignment: Assignment, time: Time) -> None:

@@ -30,15 +30,16 @@ Addresses: BELLWETHER_KAFKA, BELLWETHER_REDIS. Probes and metrics: BELLWETHER_HT
 def worker(
     *,
     processes: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))] = 1,
-    ticks: Literal["wall-clock", "event-time"] = "wall-clock",
+    ticks: Literal["wall-clock", "event-time", "none"] = "wall-clock",
     allowance: str = "PT0S",
 ) -> None:
     """Run workers until SIGTERM; then finish what is under way and exit 0, within ten seconds.
 
     Args:
         processes: How many; more than the journal has partitions are idle.
-        ticks: What a tick says: the time now, or the newest event's time (for recorded events played at speed).
+        ticks: What a tick says: the time now, or the newest event's time (for recorded events played at speed). With
+            none, whoever plays the events must append the ticks.
         allowance: With event-time, how far ticks stay behind the newest event, as an ISO 8601 duration.
     """
-    environment = {TICKS: ticks if ticks == "wall-clock" else f"{ticks}:{allowance}"}
+    environment = {TICKS: f"{ticks}:{allowance}" if ticks == "event-time" else ticks}
     sys.exit(asyncio.run(Supervisor(processes, environment, settings().http).run()))

@@ -15,7 +15,7 @@ from agents.demo.evidence import Evidence
 from agents.demo.generator import SourceRecord
 from agents.demo.poison import Poisoned
 from agents.demo.screen import Screen
-from agents.demo.send import send
+from agents.demo.send import send_with_ticks
 from agents.demo.timeline import MONTHS, START_MS
 from agents.demo.truth import Truth
 from agents.demo.watch import Counts, Watch
@@ -23,7 +23,7 @@ from agents.demo.workers import Workers
 from agents.stack import Stack
 
 POLL_SECONDS = 0.1
-QUIET_SECONDS = 3.0  # the ticker turns once a second: then its last ticks are in
+QUIET_SECONDS = 0.5
 STALLED_SECONDS_MAX = 60.0
 
 
@@ -114,7 +114,7 @@ async def _gather(stack: Stack, running: Workers, records: _Records, screen: Scr
 async def _play(kafka: str, running: Workers, records: _Records, watch: Watch, screen: Screen) -> float:
     """Send everything and wait until it is decided; seconds from the first record sent to the last change."""
     began_at = monotonic()
-    sending = asyncio.create_task(send(kafka, records, records.events, screen.tell_sent))
+    sending = asyncio.create_task(send_with_ticks(kafka, records, screen.tell_sent))
     try:
         return await _until_decided(sending, running, watch, screen) - began_at
     finally:

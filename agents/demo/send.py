@@ -1,62 +1,80 @@
-"""Sending generated records to the source topics, at speed but never far ahead of the workers.
+"""Sending generated records to the source topics at speed, a step of two days of the customers' time after the other.
 
-Topics are read at different speeds, so in a run at high speed events of one topic may reach the journal weeks of event
-time before those of another. Records go out in slices, and a slice waits until the one before the last is taken in:
-then nothing is ever more than `SLICES_AHEAD` slices ahead of anything else, and ticks that stay that far behind are
-right.
+Topics are read side by side, so at high speed events of one topic would reach the journal weeks of event time before
+those of another. So the records of a step wait until those before are taken in, and the sender may say itself, in the
+journal, that this time has passed: then everything is decided about when it would be in life, whatever the machine does
+beside. In steps of three days, a case in some hundreds is decided too late; shorter steps take longer.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import lru_cache
-from itertools import islice
+from itertools import groupby
 
 import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.partitioner import murmur2
 
+from agents.clock import EVENT_STEP_MS
 from agents.demo.generator import SourceRecord
-from agents.demo.timeline import END_MS, START_MS
+from agents.demo.timeline import DAY_MS
 from agents.kafka_log import append_batches
+from agents.kafka_reader import group_offsets
 from agents.unit_of_work import Place, Record
 from streams import topics
+from streams.journal import Tick, encode_entry
 
-SLICES = 300  # of the whole: so small that ticks follow closely, large enough for speed
-SLICES_AHEAD = 2
-POLL_SECONDS = 0.02
-# How far ticks must stay behind the newest event; one slice more than is ahead, since slices aren't equally long.
-ALLOWANCE = timedelta(milliseconds=(END_MS - START_MS) // SLICES * (SLICES_AHEAD + 1))
+STEP_MS = 2 * DAY_MS
+STEPS_AHEAD = 2
+# How far the workers' own ticks must then stay behind the newest event.
+ALLOWANCE = timedelta(milliseconds=STEP_MS * (STEPS_AHEAD + 1))
+POLL_SECONDS = 0.01
 Reached = dict[TopicPartition, int]
 
 
-async def send(kafka: str, records: Iterable[SourceRecord], events: int, progress: Callable[[int], object]) -> None:
-    """Send all records, `events` of them about, and wait until all are taken in; `progress` hears how many are out."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    count, ends = 0, []
-    try:
-        async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True) as producer:
-            for some in _slices(records, max(1, events // SLICES)):
-                ends.append(await _send_slice(producer, some))
-                count += len(some)
-                progress(count)
-                if len(ends) >= SLICES_AHEAD:
-                    await _taken_in(admin, ends.pop(0))
+async def send(kafka: str, records: Iterable[SourceRecord], progress: Callable[[int], object]) -> None:
+    """Send all records, never more than `STEPS_AHEAD` steps ahead of the workers; `progress` hears how many are out."""
+    async with _clients(kafka) as (producer, admin):
+        count, ends = 0, []
+        for _, some in _steps(records):
+            ends.append(await send_records(producer, some))
+            progress(count := count + len(some))
+            if len(ends) == STEPS_AHEAD:
+                await _taken_in(admin, ends.pop(0))
         for end in ends:
             await _taken_in(admin, end)
+
+
+async def send_with_ticks(kafka: str, records: Iterable[SourceRecord], progress: Callable[[int], object]) -> None:
+    """Send all records step by step, and after each step the ticks that say so; nobody else may tick meanwhile."""
+    async with _clients(kafka) as (producer, admin):
+        count = 0
+        for step, some in _steps(records):
+            await _taken_in(admin, await send_records(producer, some))
+            await _tick(producer, range(step * STEP_MS + EVENT_STEP_MS, (step + 1) * STEP_MS + 1, EVENT_STEP_MS))
+            progress(count := count + len(some))
+
+
+@asynccontextmanager
+async def _clients(kafka: str) -> AsyncIterator[tuple[aiokafka.AIOKafkaProducer, AIOKafkaAdminClient]]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True) as producer:
+            yield producer, admin
     finally:
         await admin.close()
 
 
-def _slices(records: Iterable[SourceRecord], size: int) -> Iterator[list[SourceRecord]]:
-    source = iter(records)
-    while some := list(islice(source, size)):
-        yield some
+def _steps(records: Iterable[SourceRecord]) -> Iterator[tuple[int, list[SourceRecord]]]:
+    """The records of each step in which some arrive; steps count from the epoch."""
+    return ((step, list(some)) for step, some in groupby(records, lambda record: record.timestamp // STEP_MS))
 
 
-async def _send_slice(producer: aiokafka.AIOKafkaProducer, records: list[SourceRecord]) -> Reached:
+async def send_records(producer: aiokafka.AIOKafkaProducer, records: Iterable[SourceRecord]) -> Reached:
     """Send records, each partition's in order; returns where each then ends (nobody else writes there)."""
     batches: dict[Place, list[Record]] = {}
     for record in records:
@@ -72,6 +90,13 @@ async def _send_slice(producer: aiokafka.AIOKafkaProducer, records: list[SourceR
     return ends
 
 
+async def _tick(producer: aiokafka.AIOKafkaProducer, times_ms: Iterable[int]) -> None:
+    ticks = [Record(None, encode_entry(Tick(at_ms))) for at_ms in times_ms]
+    places = [Place(topics.JOURNAL.name, number) for number in range(topics.PARTITIONS)]
+    sent = [await append_batches(producer, place, ticks) for place in places]
+    await asyncio.gather(*(one for acknowledgements in sent for one in acknowledgements))
+
+
 @lru_cache(1 << 16)
 def _number(key: bytes) -> int:
     """The key's partition, as the Java client has it."""
@@ -81,12 +106,9 @@ def _number(key: bytes) -> int:
 async def _taken_in(admin: AIOKafkaAdminClient, reached: Reached) -> None:
     """Wait until the workers have committed up to there."""
     while reached:
-        committed = await admin.list_consumer_group_offsets(topics.APP, partitions=list(reached))
-        reached = {place: end for place, end in reached.items() if _offset(committed, place) < end}
+        committed = await group_offsets(admin, topics.APP, list(reached))
+        reached = {
+            place: end for place, end in reached.items() if place not in committed or committed[place].offset < end
+        }
         if reached:
             await asyncio.sleep(POLL_SECONDS)
-
-
-def _offset(committed: dict[TopicPartition, aiokafka.structs.OffsetAndMetadata], place: TopicPartition) -> int:
-    found = committed.get(place)
-    return -1 if found is None else int(found.offset)

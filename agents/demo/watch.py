@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import Struct
 
+from agents.kafka_reader import group_offsets
 from streams import topics
 from streams.topics import Topic
 
@@ -105,7 +106,7 @@ class Watch:
         return bool(fetched)
 
     async def _committed(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
-        found = await self._admin.list_consumer_group_offsets(topics.APP, partitions=places)
+        found = await group_offsets(self._admin, topics.APP, places)
         return {place: max(0, found[place].offset) if place in found else 0 for place in places}
 
 

@@ -17,7 +17,6 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 from msgspec import Struct
 
 from agents import settings
-from agents.demo.send import ALLOWANCE
 from agents.stack import Stack, process
 from agents.stack.process import Process, telling_lines
 
@@ -100,13 +99,12 @@ class Workers(Struct):
 
 
 def start(stack: Stack) -> Workers:
-    """Start the workers on a stack; their ticks follow the time of the events."""
+    """Start the workers on a stack; they don't tick: the time of the events is told by whoever sends these."""
     port = _free_ports()
     os.environ |= {settings.KAFKA: stack.kafka, settings.REDIS: stack.redis, settings.HTTP: f"127.0.0.1:{port}"}
-    allowance = msgspec.to_builtins(ALLOWANCE)
     command = [sys.executable, "-c", "from agents.cli import main; main()", "worker", "--processes", str(PROCESSES)]
     log = stack.folder / LOG_FILE
-    started = process.start([*command, "--ticks", "event-time", "--allowance", allowance], log)
+    started = process.start([*command, "--ticks", "none"], log)
     return Workers(started, [f"http://127.0.0.1:{port + index}" for index in range(PROCESSES)], log)
 
 

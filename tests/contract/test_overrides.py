@@ -1,7 +1,7 @@
 """Every private part of Faust and aiokafka that we override or lean on, held to the version that was read.
 
 A failure here says: the library changed what we build on. Read the new source, compare it with what the row says our
-override must keep doing, mend `agents/transport.py` if need be, then pin the new digest.
+override must keep doing, mend `agents/transport.py` or `agents/kafka_client.py` if need be, then pin the new digest.
 """
 
 import hashlib
@@ -10,6 +10,8 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
+import aiokafka
+import aiokafka.consumer.fetcher
 import aiokafka.producer.message_accumulator
 import aiokafka.producer.sender
 import faust.app.base
@@ -21,7 +23,7 @@ import faust.transport.consumer
 import pytest
 from faust.transport.drivers import aiokafka as driver
 
-from agents import transport
+from agents import kafka_client, transport
 
 Part = tuple[str, Callable[..., Any], str]
 PARTS: list[Part] = [
@@ -93,6 +95,78 @@ PARTS: list[Part] = [
         aiokafka.producer.sender.Sender._sender_routine,
         "2380dc5e333d",
     ),
+    (
+        "getmany: errors of the coordinator first, then `fetched_records`",
+        aiokafka.AIOKafkaConsumer.getmany,
+        "bc6d248e42a4",
+    ),
+    (
+        "fetched_records: what is taken is deleted, the fetcher told, and a waiter awaited",
+        aiokafka.consumer.fetcher.Fetcher.fetched_records,
+        "be4348896b9b",
+    ),
+    (
+        "a fetch waiter is done when something came, or carries an error",
+        aiokafka.consumer.fetcher.Fetcher._create_fetch_waiter,
+        "61d840568746",
+    ),
+    ("_notify: wakes whoever waits for that", aiokafka.consumer.fetcher.Fetcher._notify, "d3a30d94f34f"),
+    (
+        "_fetch_requests_routine: wakes at `_wait_consume_future`",
+        aiokafka.consumer.fetcher.Fetcher._fetch_requests_routine,
+        "2a8ec5932644",
+    ),
+    (
+        "what is fetched stands in `_records`: a FetchResult or a FetchError",
+        aiokafka.consumer.fetcher.Fetcher._proc_fetch_request,
+        "59bf948fff47",
+    ),
+    (
+        "getall: checks the assignment, then moves the position",
+        aiokafka.consumer.fetcher.FetchResult.getall,
+        "3e717e30de50",
+    ),
+    (
+        "check_assignment: false if the position was moved meanwhile",
+        aiokafka.consumer.fetcher.FetchResult.check_assignment,
+        "b5340df67e3f",
+    ),
+    (
+        "_update_position: to `next_fetch_offset`",
+        aiokafka.consumer.fetcher.FetchResult._update_position,
+        "83fb1473bf10",
+    ),
+    ("check_raise: raises what the fetch came to", aiokafka.consumer.fetcher.FetchError.check_raise, "f03628e12d3f"),
+    (
+        "_unpack_records: checks sums, passes aborted and control batches, starts at the position",
+        aiokafka.consumer.fetcher.PartitionRecords._unpack_records,
+        "b803e6d46480",
+    ),
+    (
+        "_consume_aborted_up_to: whose transactions are aborted from here on",
+        aiokafka.consumer.fetcher.PartitionRecords._consume_aborted_up_to,
+        "56876530cd64",
+    ),
+    (
+        "_contains_abort_marker: reads a control batch's one record",
+        aiokafka.consumer.fetcher.PartitionRecords._contains_abort_marker,
+        "17e9ad2322ef",
+    ),
+    (
+        "_consumer_record: nothing but other names for the parser's fields",
+        aiokafka.consumer.fetcher.PartitionRecords._consumer_record,
+        "e668541600b0",
+    ),
+    (
+        "BatchBuilder.append: an offset of its own, then the builder",
+        aiokafka.producer.message_accumulator.BatchBuilder.append,
+        "657d76f55157",
+    ),
+    (
+        "BatchBuilder.record_count is the next offset",
+        aiokafka.producer.message_accumulator.BatchBuilder.record_count,
+        "3a3d4948a3b7",
+    ),
 ]
 
 
@@ -113,7 +187,12 @@ def test_the_part_is_as_it_was_read(keeps: str, part: Callable[..., Any], known:
 
 def test_every_override_is_guarded() -> None:
     guarded = {getattr(part, "fun", part).__name__ for _, part, _ in PARTS}
-    classes = [one for one in vars(transport).values() if inspect.isclass(one) and one.__module__ == transport.__name__]
+    classes = [
+        one
+        for module in (transport, kafka_client)
+        for one in vars(module).values()
+        if inspect.isclass(one) and one.__module__ == module.__name__
+    ]
     overrides = {
         name
         for one in classes

@@ -14,7 +14,7 @@ from agents.verify import Evidence, dead_letters, settled, verify
 from streams.journal import KINDS
 from tests.integration.running import running, until, until_ready
 
-EVENTS = 500_000
+EVENTS = 150_000
 FROZEN_SECONDS = 9  # the session is 6
 LOAD_SECONDS = 240
 BELLWETHER = str(Path(sys.executable).with_name("bellwether"))
@@ -45,7 +45,7 @@ async def load(cluster: Stack, records: Poisoned, log: Path) -> tuple[list[int],
         await until_ready(log, workers=2)
         sent = [0]
         faults = asyncio.ensure_future(break_things(supervisor.pid, sent))
-        await send(cluster.kafka, records, EVENTS, sent.append)
+        await send(cluster.kafka, records, sent.append)
         hits = await faults
         await until(lambda: settled(cluster.kafka), LOAD_SECONDS)
     return hits, *await verify(cluster.kafka)

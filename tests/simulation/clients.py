@@ -1,7 +1,7 @@
 """aiokafka's clients, as far as ours use them, on the log in memory. What they promise is in the contract suite."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -53,6 +53,12 @@ class Batch:
     def append(self, *, key: Any, value: Any, timestamp: None, headers: Any) -> int:  # noqa: ARG002 - its signature
         self.records.append(Record(key, value, headers))
         return len(self.records)
+
+
+def fill(batch: Batch, records: Sequence[Record], first: int) -> int:
+    """All of them fit."""
+    batch.records += records[first:]
+    return len(records)
 
 
 class Producer:
@@ -196,6 +202,7 @@ def installed() -> Iterator[None]:
     """Our own clients (`agents.kafka_log`, `agents.kafka_reader`) get these instead of aiokafka's."""
     with ExitStack() as stack:
         stack.enter_context(patch.object(kafka_log, "aiokafka", SimpleNamespace(AIOKafkaProducer=Producer)))
+        stack.enter_context(patch.object(kafka_log, "fill", fill))
         stack.enter_context(patch.object(kafka_reader, "_consumer", Consumer))
         stack.enter_context(patch.object(kafka_reader, "AIOKafkaAdminClient", Admin))
         yield

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from aiokafka import TopicPartition
 
-from agents import assignment, lane
+from agents import assignment, lane, pipeline
 from agents.decide import DecideWork
 from agents.kafka_log import KafkaLog
 from agents.lane import Batch, Lane
@@ -54,7 +54,7 @@ def failed_batch_skipped() -> Iterator[None]:
                 await self._log.start()  # type: ignore[attr-defined]
             self.positions.update(outputs.positions)
 
-    with patch.object(assignment, "Lane", Skipping):
+    with patch.object(pipeline, "Lane", Skipping):
         yield
 
 
@@ -104,7 +104,7 @@ def replay_applied_twice() -> Iterator[None]:
         return compute_rightly(self, known)
 
     compute_rightly = Partition.compute
-    with patch.object(assignment, "Lane", Careless), patch.object(Partition, "compute", compute):
+    with patch.object(pipeline, "Lane", Careless), patch.object(Partition, "compute", compute):
         yield
 
 

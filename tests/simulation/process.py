@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from agents import assignment, stop
+from agents import pipeline, stop
 from agents.accounting import Instruments
 from agents.assignment import Assignment
 from agents.health import Health
 from agents.metrics import Metrics
+from agents.pipeline import Pipeline
 from streams import topics
 from tests.simulation.clients import Client
 from tests.simulation.loop import Exited, Loop
@@ -51,6 +52,11 @@ def instruments() -> Instruments:
     return Instruments(Metrics(), Health())
 
 
+def held_by(client: Client) -> Assignment:
+    """What a process holds, with the pipeline in service."""
+    return Assignment(client, Pipeline(RedisAway(), instruments()), instruments())  # type: ignore[arg-type]
+
+
 class Process:
     """One worker process."""
 
@@ -58,7 +64,7 @@ class Process:
         self.name = name
         self.loop = loop
         self.client = client
-        self.assignment = Assignment(client, RedisAway(), instruments())  # type: ignore[arg-type]
+        self.assignment = held_by(client)
         self.is_frozen = False
         self.is_leaving = False
         self._group = group
@@ -155,7 +161,7 @@ def _error(task: asyncio.Task[None]) -> BaseException | None:
 
 def together(numbers: set[int]) -> list[tuple[str, int]]:
     """The partitions of all topics with these numbers."""
-    names = (*assignment.SOURCE_TOPICS, topics.JOURNAL.name, topics.CHANGELOG.name)
+    names = (*pipeline.SOURCE_TOPICS, topics.JOURNAL.name, topics.CHANGELOG.name)
     return [(name, number) for name in names for number in numbers]
 
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, ProducerFenced
 
-from agents import assignment, intake, stop
+from agents import assignment, intake, pipeline, stop
 from agents.unit_of_work import Place, Record
 from streams import partition, topics
 from streams.journal import Tick, encode_entry
@@ -256,7 +256,7 @@ class Simulation:
         one.summon()
 
     def _owners(self) -> list[str]:
-        return [f"{topics.APP}-{stage}-{number}" for stage in assignment.STAGES for number in range(sources.PARTITIONS)]
+        return [f"{topics.APP}-{stage}-{number}" for stage in pipeline.STAGES for number in range(sources.PARTITIONS)]
 
 
 async def _apply_config(client: Client) -> None:
@@ -278,7 +278,7 @@ def prepared() -> Iterator[None]:
         stack.enter_context(patch.object(stop, "at_once", process.at_once))
         stack.enter_context(patch.object(topics, "PARTITIONS", sources.PARTITIONS))
         stack.enter_context(patch.object(topics, "SOURCES", sources.TOPICS))
-        stack.enter_context(patch.object(assignment, "SOURCE_TOPICS", tuple(one.name for one in sources.TOPICS)))
+        stack.enter_context(patch.object(pipeline, "SOURCE_TOPICS", tuple(one.name for one in sources.TOPICS)))
         stack.enter_context(patch.object(intake, "Reader", cache(intake.Reader)))
         stack.enter_context(patch.object(assignment, "log", SimpleNamespace(info=lambda *_, **__: None)))
         stack.enter_context(patch.object(partition, "_rules", cache(partition._rules)))

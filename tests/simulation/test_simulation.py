@@ -8,12 +8,11 @@ from random import Random
 
 import pytest
 
-from agents.assignment import Assignment
 from tests.simulation import campaign
 from tests.simulation.clients import Client
 from tests.simulation.cluster import Cluster
 from tests.simulation.planted import BUGS
-from tests.simulation.process import RedisAway, instruments, together
+from tests.simulation.process import held_by, together
 from tests.simulation.simulation import prepared
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +64,7 @@ def test_a_planted_bug_is_caught(bug: str) -> None:
 async def test_a_recovery_between_revocation_and_assignment_opens_nothing() -> None:
     """As those seeds have it: Faust began the recovery late, when the next rebalance was under way."""
     with prepared():
-        held = Assignment(Client(Cluster(Random(0))), RedisAway(), instruments())  # type: ignore[arg-type]  # noqa: S311
+        held = held_by(Client(Cluster(Random(0))))  # noqa: S311
         await held.revoke()
         await held.assign(together({0, 1}))
         await held.revoke()
@@ -86,7 +85,7 @@ async def test_two_recoveries_of_one_assignment_take_up_its_partitions_once() ->
         await asyncio.sleep(0)
 
     with prepared():
-        held = Assignment(Client(Cluster(Random(0)), world), RedisAway(), instruments())  # type: ignore[arg-type]  # noqa: S311
+        held = held_by(Client(Cluster(Random(0)), world))  # noqa: S311
         await held.revoke()
         await held.assign(together({0}))
         first = asyncio.ensure_future(held.recover())

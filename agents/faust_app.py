@@ -1,0 +1,88 @@
+"""The Faust app of a worker and the process around it: membership, agents that hand batches on, and the one table."""
+
+import asyncio
+import gc
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import faust
+import faust.streams
+import uvloop
+
+from agents import stop, transport
+from agents.accounting import Instruments
+from agents.assignment import Assignment
+from agents.pipeline import Stages
+from agents.transport import BatchApp, BatchTopic, CustomerTable, TableManager
+
+SESSION_TIMEOUT_SECONDS = 6
+HEARTBEAT_SECONDS = 1
+REQUEST_TIMEOUT_SECONDS = 40
+POLL_INTERVAL_MAX_SECONDS = 10 * 86_400.0  # a worker without partitions must not be thrown out of its group
+SWITCH_INTERVAL_SECONDS = 0.0005  # Faust's membership thread shares the GIL: 5 ms a hand-over would add up
+# Python looks for cycles each 700 new containers; a batch alone makes ten thousand, without a cycle. That was a fourth
+# of what an event cost. What cycles there are come of exceptions and tasks, a few for each batch.
+CONTAINERS_BEFORE_COLLECTION = 100_000
+RAW = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
+
+
+def run(build: Callable[[], BatchApp]) -> NoReturn:
+    """Run the app that this makes until SIGTERM; exits 0 after a clean stop, else with a code of `stop.Code`."""
+    if faust.streams._CStreamIterator is None:  # noqa: SLF001 - its slow twin acknowledges what it skips
+        stop.at_once(stop.Code.MISCONFIGURED, "faust_without_cython", hint="install the wheel, unset NO_CYTHON")
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    gc.freeze()
+    gc.set_threshold(CONTAINERS_BEFORE_COLLECTION, *gc.get_threshold()[1:])
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = faust.Worker(
+        build(), loop=loop, loglevel="WARNING", override_logging=False, redirect_stdouts=False, quiet=True
+    )
+    worker.spinner = None
+    logging.getLogger(transport.__name__).setLevel(logging.WARNING)  # Faust's services report under their subclass
+    sys.exit(worker.execute_from_commandline())
+
+
+def batch_app(kafka: str, stages: Stages, partitions: int, instruments: Instruments) -> BatchApp:
+    """An app whose agents hand the batches of all topics that the stages read to their lanes.
+
+    `partitions` is the count of each of these topics and of the changelog.
+    """
+    app = BatchApp(
+        stages.group,
+        broker=[f"kafka://{address}" for address in kafka.split(",")],
+        store="memory://",
+        Topic=BatchTopic,
+        TableManager=TableManager,
+        table_standby_replicas=0,  # a standby is assigned the changelog without the rest, and reads through Faust
+        topic_partitions=partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        broker_session_timeout=SESSION_TIMEOUT_SECONDS,
+        broker_heartbeat_interval=HEARTBEAT_SECONDS,
+        broker_request_timeout=REQUEST_TIMEOUT_SECONDS,
+        broker_max_poll_interval=POLL_INTERVAL_MAX_SECONDS,
+        stream_wait_empty=False,
+    )
+    app.assignment = Assignment(kafka, stages, instruments)
+    for topic in stages.topics:
+        _add_agent(app, topic, partitions)
+    table = stages.changelog.removeprefix(f"{stages.group}-").removesuffix("-changelog")  # Faust puts these around it
+    schema = faust.Schema(**RAW)
+    app.tables.add(CustomerTable(app, name=table, schema=schema, partitions=partitions, beacon=app.tables.beacon))
+    return app
+
+
+def _add_agent(app: BatchApp, topic: str, partitions: int) -> None:
+    """An agent hands its topic's batches to their lanes; the lanes do the rest, in transactions."""
+
+    async def agent(stream: Any) -> None:
+        async for batch in stream:
+            app.assignment.offer(batch)
+
+    name = topic.replace("-", "_")
+    app.agent(app.topic(topic, schema=faust.Schema(**RAW), partitions=partitions, acks=False), name=name)(agent)

@@ -1,0 +1,111 @@
+"""Every private part of aiokafka that we override or lean on, in one place. `tests/contract/` guards each.
+
+aiokafka makes an object of eleven fields for each record read, and goes through four calls for each record appended:
+most of what an event costs on its way. Here records stay as its parser made them, and go to its builder directly.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import aiokafka
+import aiokafka.producer.sender
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import FetchError, FetchResult, PartitionRecords
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecord
+
+from agents.unit_of_work import Record
+
+aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002  # seconds between transactions; 0.02 as shipped sets the latency
+MS_PER_SECOND = 1000
+
+
+class BatchConsumer(aiokafka.AIOKafkaConsumer):
+    """Reads whole fetches of partitions that were assigned by hand, read_committed and without deserializers."""
+
+    async def getmany(self, *partitions: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[DefaultRecord]]:
+        """All records fetched of these partitions; waits for some, empty when none came in time.
+
+        Raises:
+            ConsumerStoppedError: it was stopped.
+            KafkaError: a partition can't be read; what others had was returned before.
+        """
+        self._coordinator.check_errors()
+        deadline = time.monotonic() + timeout_ms / MS_PER_SECOND
+        while True:
+            if self._closed:
+                raise ConsumerStoppedError
+            if fetched := self._fetched(partitions):
+                return fetched
+            waiter = self._fetcher._create_fetch_waiter()  # noqa: SLF001 - see above
+            done, _ = await asyncio.wait([waiter], timeout=max(0.0, deadline - time.monotonic()))
+            if not done:
+                waiter.cancel()
+                return {}
+            waiter.result()
+
+    def _fetched(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, list[DefaultRecord]]:
+        """What is there, and the next fetch may begin."""
+        fetcher = self._fetcher
+        fetched: dict[TopicPartition, list[DefaultRecord]] = {}
+        for partition in partitions:
+            result = fetcher._records.get(partition)  # noqa: SLF001 - see above
+            if result is None or (fetched and isinstance(result, FetchError)):
+                continue
+            del fetcher._records[partition]  # noqa: SLF001
+            fetcher._notify(fetcher._wait_consume_future)  # noqa: SLF001
+            if isinstance(result, FetchError):
+                result.check_raise()
+            if records := _all(result, partition):
+                fetched[partition] = records
+        return fetched
+
+
+def _all(result: FetchResult, partition: TopicPartition) -> list[DefaultRecord]:
+    """The committed records of a fetch; the partition's position is behind them."""
+    if not result.check_assignment(partition):
+        return []
+    source = result._partition_records  # noqa: SLF001 - see above
+    began = source.next_fetch_offset
+    records = _committed(source)
+    result._update_position()  # noqa: SLF001
+    if records and records[0].offset < began:  # the log gives whole batches, wherever a fetch begins
+        return [record for record in records if record.offset >= began]
+    return records
+
+
+def _committed(source: PartitionRecords) -> list[DefaultRecord]:
+    """What `PartitionRecords._unpack_records` yields, without an object of aiokafka's own around each record."""
+    records: list[DefaultRecord] = []
+    batches, aborted = source._records, source._aborted_producers  # noqa: SLF001 - see above
+    while batches.has_next():
+        batch = batches.next_batch()
+        if not batch.validate_crc():
+            raise CorruptRecordException(f"Invalid CRC - {source._tp}")  # noqa: SLF001
+        source._consume_aborted_up_to(batch.base_offset)  # noqa: SLF001
+        if batch.is_control_batch:
+            if source._contains_abort_marker(batch):  # noqa: SLF001
+                aborted.discard(batch.producer_id)
+        elif not (batch.is_transactional and batch.producer_id in aborted):
+            records.extend(batch)
+        source.next_fetch_offset = batch.next_offset
+    return records
+
+
+def fill(batch: BatchBuilder, records: Sequence[Record], first: int) -> int:
+    """Append records, from the `first` on, until the batch is full; the index of the next one.
+
+    An empty batch takes anything.
+    """
+    append, now_ms = batch._builder.append, int(time.time() * MS_PER_SECOND)  # noqa: SLF001 - see above
+    none: list[tuple[str, bytes]] = []
+    began = offset = int(batch.record_count())
+    for record in records[first:]:
+        headers = list(record.headers) if record.headers else none
+        if append(offset, now_ms, record.key, record.value, headers) is None:
+            break
+        offset += 1
+    batch._relative_offset = offset  # noqa: SLF001
+    return first + offset - began

@@ -1,0 +1,88 @@
+"""The pipeline in service: what a worker runs for each partition number, intake and decide."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from agents.accounting import Instruments
+from agents.decide import DecideWork
+from agents.intake import IntakeWork
+from agents.kafka_log import KafkaLog
+from agents.lane import Lane, LaneName
+from agents.recovered import partition_of
+from agents.unit_of_work import Place, Work
+from agents.views import Views
+from streams import topics
+
+STAGES = ("intake", "decide")
+SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
+
+
+class Stages(Protocol):
+    """What an `Assignment` runs for each partition number it holds.
+
+    Attributes:
+        group: the consumer group; with a stage's name and the number it makes a transactional id.
+        names: of the stages; each has a transactional producer.
+        topics: what is read. A number's partitions of all of them, and the changelog's, must be held together.
+        journal: the one of them that the state follows.
+        changelog: the compacted topic of the state.
+    """
+
+    group: str
+    names: tuple[str, ...]
+    topics: tuple[str, ...]
+    journal: str
+    changelog: str
+
+    def take_up(
+        self,
+        number: int,
+        logs: Sequence[KafkaLog],
+        table: dict[bytes, bytes],
+        committed: Mapping[Place, int | None],
+    ) -> list[Lane]:
+        """The lanes of a number, in the stages' order: their producers are fenced, `table` is its recovered state."""
+
+    def let_go(self, numbers: Iterable[int]) -> None:
+        """These are another worker's now, or were never taken up."""
+
+
+class Pipeline:
+    """Intake and decide. `works` holds the decide stage's part of each number taken up."""
+
+    group = topics.APP
+    names: tuple[str, ...] = STAGES
+    journal = topics.JOURNAL.name
+    changelog = topics.CHANGELOG.name
+
+    def __init__(self, views: Views, instruments: Instruments) -> None:
+        self.topics: tuple[str, ...] = (*SOURCE_TOPICS, topics.JOURNAL.name)
+        self.works: dict[int, DecideWork] = {}
+        self._views = views
+        self._instruments = instruments
+
+    def take_up(
+        self,
+        number: int,
+        logs: Sequence[KafkaLog],
+        table: dict[bytes, bytes],
+        committed: Mapping[Place, int | None],
+    ) -> list[Lane]:
+        """Build a number's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
+        partition = partition_of(number, table, committed[Place(topics.JOURNAL.name, number)])
+        sources = {place: committed[place] for place in (Place(topic, number) for topic in SOURCE_TOPICS)}
+        journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
+        metrics = self._instruments.metrics
+        self.works[number] = DecideWork(number, partition, self._views, metrics)
+        works: tuple[Work, ...] = (IntakeWork(topics.PARTITIONS, metrics), self.works[number])
+        self._views.assign(number, table)
+        return [
+            Lane(LaneName(stage, number), log, work, positions, self._instruments)
+            for stage, log, work, positions in zip(STAGES, logs, works, (sources, journal), strict=True)
+        ]
+
+    def let_go(self, numbers: Iterable[int]) -> None:
+        """Their views are another worker's."""
+        for number in numbers:
+            self.works.pop(number, None)
+            self._views.revoke(number)

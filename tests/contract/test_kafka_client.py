@@ -1,0 +1,143 @@
+"""Our short way through aiokafka gives what its own long way gives."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import aiokafka
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.errors import CorruptRecordException, OffsetOutOfRangeError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+
+from agents.kafka_client import BatchConsumer, _committed, fill
+from agents.stack import Stack
+from agents.unit_of_work import Record
+
+SETTINGS = {"group_id": None, "isolation_level": "read_committed", "auto_offset_reset": "none"}
+Row = tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
+
+
+def row(record: Any) -> Row:
+    return record.offset, record.timestamp, record.key, record.value, list(record.headers)
+
+
+@pytest.fixture
+async def place(stack: Stack) -> TopicPartition:
+    """A partition with batches of several producers: committed, aborted, compressed, plain, and tombstones."""
+    place = TopicPartition(uuid.uuid4().hex, 0)
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(place.topic, 1, 1)])
+    await admin.close()
+    for number, (compression, commits) in enumerate([(None, True), ("lz4", False), ("lz4", True), (None, False)]):
+        await transact(stack.kafka, place, f"id-{place.topic}-{number}", commits=commits, compression_type=compression)
+    async with aiokafka.AIOKafkaProducer(bootstrap_servers=stack.kafka) as producer:
+        await producer.send_and_wait(place.topic, b"plain", partition=0)
+    return place
+
+
+async def transact(
+    kafka: str, place: TopicPartition, name: str, *, commits: bool, compression_type: str | None
+) -> None:
+    producer = aiokafka.AIOKafkaProducer(
+        bootstrap_servers=kafka, transactional_id=name, compression_type=compression_type
+    )
+    await producer.start()
+    await producer.begin_transaction()
+    for count in (3, 40):
+        batch = producer.create_batch()
+        records = [Record(b"%d" % one, None if one % 7 == 1 else b"v" * one, [("h", b"1")]) for one in range(count)]
+        assert fill(batch, records, 0) == count
+        await (await producer.send_batch(batch, place.topic, partition=place.partition))
+    await (producer.commit_transaction() if commits else producer.abort_transaction())
+    await producer.stop()
+
+
+async def read(consumer: Any, place: TopicPartition, position: int) -> list[Row]:
+    """All rows from there to the end, and the position must be at the end afterwards."""
+    consumer.assign([place])
+    await consumer.start()
+    try:
+        consumer.seek(place, position)
+        end = (await consumer.end_offsets([place]))[place]
+        rows: list[Row] = []
+        async with asyncio.timeout(20):
+            while await consumer.position(place) < end:
+                fetched = await consumer.getmany(place, timeout_ms=200)
+                rows += [row(record) for record in fetched.get(place, [])]
+        return rows
+    finally:
+        await consumer.stop()
+
+
+@pytest.mark.parametrize("position", [0, 1, 10, 43, 44, 60, 95, 120])
+async def test_it_reads_what_aiokafka_reads(stack: Stack, place: TopicPartition, position: int) -> None:
+    """Inside batches, at markers, within an aborted transaction."""
+    expected = await read(aiokafka.AIOKafkaConsumer(bootstrap_servers=stack.kafka, **SETTINGS), place, position)
+    assert await read(BatchConsumer(bootstrap_servers=stack.kafka, **SETTINGS), place, position) == expected
+    assert expected[-1][3] == b"plain"
+    assert position or len(expected) == 2 * 43 + 1, "the aborted ones are left out"
+
+
+async def test_a_position_that_the_log_has_not_is_an_error(stack: Stack, place: TopicPartition) -> None:
+    consumer = BatchConsumer(bootstrap_servers=stack.kafka, **SETTINGS)
+    consumer.assign([place])
+    async with consumer:
+        consumer.seek(place, 10_000)
+        with pytest.raises(OffsetOutOfRangeError):
+            await consumer.getmany(place, timeout_ms=10_000)
+
+
+async def test_nothing_new_is_nothing_after_the_time(stack: Stack, place: TopicPartition) -> None:
+    consumer = BatchConsumer(bootstrap_servers=stack.kafka, **SETTINGS)
+    consumer.assign([place])
+    async with consumer:
+        end = (await consumer.end_offsets([place]))[place]
+        consumer.seek(place, end)
+        assert await consumer.getmany(place, timeout_ms=50) == {}
+
+
+def fetched(*, damaged: bool = False) -> PartitionRecords:
+    batch = BatchBuilder(1 << 20, 0)
+    fill(batch, [Record(b"key", b"value")] * 3, 0)
+    data = batch._build()
+    if damaged:
+        data[-1] ^= 1
+    return PartitionRecords(
+        TopicPartition("topic", 0), MemoryRecords(bytes(data)), [], 0, None, None, check_crcs=True, isolation_level=1
+    )
+
+
+def test_a_damaged_batch_is_refused() -> None:
+    assert len(_committed(fetched())) == 3
+    with pytest.raises(CorruptRecordException):
+        _committed(fetched(damaged=True))
+
+
+def test_what_is_appended_is_what_aiokafka_appends() -> None:
+    records = [Record(b"k", b"v", [("name", b"x"), ("other", b"")]), Record(None, b"v"), Record(b"k", None)]
+    ours, theirs = BatchBuilder(1 << 20, 0), BatchBuilder(1 << 20, 0)
+    assert fill(ours, records, 0) == 3
+    for one in records:
+        theirs.append(key=one.key, value=one.value, timestamp=None, headers=list(one.headers))
+    rows = [[row(one)[2:] for one in MemoryRecords(bytes(batch._build())).next_batch()] for batch in (ours, theirs)]
+    assert rows[0] == rows[1]
+    assert ours.record_count() == theirs.record_count() == 3
+
+
+def test_a_full_batch_says_which_record_is_next_and_an_empty_one_takes_anything() -> None:
+    records = [Record(b"k", b"v" * 400)] * 5
+    batch = BatchBuilder(1000, 0)
+    assert fill(batch, records, 1) == 3
+    assert batch.record_count() == 2
+    assert fill(BatchBuilder(10, 0), records, 4) == 5
+
+
+def test_the_result_of_a_fetch_says_how_far_it_reaches() -> None:
+    assert {"_partition_records", "_assignment"} <= vars(
+        FetchResult(TopicPartition("topic", 0), assignment=None, partition_records=fetched(), backoff=0)
+    ).keys()
