@@ -12,6 +12,7 @@ from agents.demo.generator import SourceRecord
 from bench import core, data, pipeline, recovery_report, report
 from bench import recovery as recovering
 from bench.latency.command import latency, latency_faults
+from bench.scaling.command import scale
 from streams import config
 from streams.config import Config
 
@@ -22,6 +23,7 @@ RECOVERY_RESULT = Path("docs/results/recovery.md")
 app = App(name="bench", help="CPU per event, of the core alone and of the whole pipeline.", help_format="plaintext")
 app.command(latency)
 app.command(latency_faults)
+app.command(scale)
 
 
 @app.default

@@ -41,11 +41,12 @@ class Loaded(Struct):
 
 
 class Round(Struct):
-    """CPU microseconds of one event, and of the calibration beside it; `decisions` are the same at every size."""
+    """CPU microseconds of one event, and of the calibration beside it; states written and decisions made for one."""
 
     cpu_us: float
     kernel_us: float
-    decisions: int
+    written: float
+    decided: float
 
 
 def main() -> None:
@@ -102,7 +103,7 @@ def batches(source: Iterator[tuple[int, bytes]], entries: int, offsets: list[int
 
 
 def _round(works: list[DecideWork], some: list[dict[Place, list[Read]]]) -> Round:
-    kernel, seconds, decisions, entries = kernel_us(), 0.0, 0, 0
+    kernel, seconds, written, decided, entries = kernel_us(), 0.0, 0, 0, 0
     for batch in some:
         (place,) = batch
         began = process_time()
@@ -110,8 +111,10 @@ def _round(works: list[DecideWork], some: list[dict[Place, list[Read]]]) -> Roun
         outputs.adopt()
         seconds += process_time() - began
         entries += len(batch[place])
-        decisions += len(outputs.records.get(Place(topics.DECISIONS.name, place.partition), ()))
-    return Round(seconds / entries * 1e6, (kernel + kernel_us()) / 2, decisions)
+        written += len(outputs.records[Place(topics.CHANGELOG.name, place.partition)])
+        decided += len(outputs.records.get(Place(topics.DECISIONS.name, place.partition), ()))
+    cpu_us, kernel = seconds / entries * 1e6, (kernel + kernel_us()) / 2
+    return Round(cpu_us, kernel, round(written / entries, 3), round(decided / entries, 5))
 
 
 def _say(one: Struct) -> None:
