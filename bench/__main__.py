@@ -2,14 +2,16 @@
 
 import asyncio
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from agents import config_files, settings
 from agents.demo.generator import SourceRecord
-from bench import core, data, pipeline, recovery_report, report
+from bench import core, data, guard, pipeline, recovery_report, report
 from bench import recovery as recovering
 from bench.latency.command import latency, latency_faults
 from bench.scaling.command import scale
@@ -17,6 +19,7 @@ from streams import config
 from streams.config import Config
 
 SHIPPED = "shipped triggers"
+FEW = ("balance_drop", "card_testing", "fraud_verdict")  # what was there first: what do the others add?
 RESULT = Path("docs/results/first-benchmark.md")
 RECOVERY_RESULT = Path("docs/results/recovery.md")
 
@@ -41,8 +44,8 @@ def bench(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     """Measure; exit code 1 when an output was wrong."""
     rules = config_files.load(settings.PACKAGED_CONFIG)
     records = data.source_records(events, customers, seed)
-    quiet = config.build({"policy": {}})
-    prepared = data.prepare(records, {SHIPPED: rules, "all triggers off": quiet})
+    journals = {SHIPPED: rules, "three triggers": _only(rules, FEW), "all triggers off": _only(rules, ())}
+    prepared = data.prepare(records, journals)
     measured = report.Report(
         machine=report.machine(),
         versions=report.versions(),
@@ -75,6 +78,27 @@ def recovery(
         RECOVERY_RESULT.write_text(page, encoding="utf-8")
         RECOVERY_RESULT.with_suffix(".json").write_bytes(recovery_report.as_json(done))
     return int(bool(outcome.problems))
+
+
+@app.command(name="guard")
+def guard_costs(
+    *, save: Annotated[bool, Parameter(negative="", help="Make what is measured the new baseline.")] = False
+) -> int:
+    """Count what an event costs the pure core, against the baseline; exit code 1 when a tenth was added."""
+    measured = guard.measure()
+    for name, cost in measured.costs.items():
+        sys.stdout.write(f"{name:28} {cost.steps:6} steps {cost.objects:5} objects\n")
+    if save:
+        guard.save(measured)
+    worse = list(guard.compare(measured, guard.read_baseline()))
+    sys.stdout.writelines(f"{line}\n" for line in worse)
+    return int(bool(worse))
+
+
+def _only(rules: Config, names: Iterable[str]) -> Config:
+    """The same rules with all other triggers off."""
+    document = msgspec.json.decode(config.encode(rules))
+    return config.build(document | {"triggers": {name: document["triggers"][name] for name in names}})
 
 
 def _runs(records: list[SourceRecord], rules: Config, counts: list[int], times: int) -> list[pipeline.Run]:

@@ -5,7 +5,7 @@ compete: the best one is sent.
 """
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from streams import arbiter, record, remember, state
@@ -48,9 +48,11 @@ class Turn:
         return customer
 
     def hear(self, entry: Event | ActionSent) -> None:
-        """Run every trigger that listens to this type of entry."""
+        """Run every trigger that listens to this type of entry and heeds this one."""
         for listener in self.rules.hearing.get(type(entry), ()):
-            self.run(listener, entry)
+            heeds = listener.trigger.heeds
+            if heeds is None or heeds(entry):
+                self.run(listener, entry)
 
     def run(self, listener: Listener, entry: Event | ActionSent | Tick) -> None:
         """Run one trigger; if it breaks, its state stays and its candidates are void."""
@@ -84,7 +86,7 @@ class Turn:
     def _keep(self, listener: Listener, own: Struct, ticked: bool) -> None:  # noqa: FBT001 - one caller, named there
         customer, name, encoded = self.customer, listener.trigger.name, _encode_state(own)
         if encoded != listener.empty or name in customer.triggers:
-            customer.triggers[name] = Raw(encoded)
+            customer.triggers[name] = encoded
         due_ms: int | None = getattr(own, "due_ms", None)
         if due_ms is None or (ticked and due_ms <= self.circumstances.now_ms):
             customer.due.pop(name, None)

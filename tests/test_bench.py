@@ -140,7 +140,9 @@ def test_the_command_prints_tables_and_writes_every_row(tmp_path: Path, capsys: 
     file = tmp_path / "bench.json"
     code = __main__.bench(events=EVENTS, repeats=2, workers=(0,), json=file)
     assert code == 0
-    assert "decide, all triggers off" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "decide, three triggers" in printed
+    assert "decide, all triggers off" in printed
     written = msgspec.json.decode(file.read_bytes(), type=report.Report)
-    assert [len(row.runs_us) for row in written.core.rows] == [2, 2, 2]
+    assert [len(row.runs_us) for row in written.core.rows] == [2, 2, 2, 2]
     assert written.machine["cores"] >= 1

@@ -10,7 +10,9 @@ OFFERS = {"loan_offer": {"small": Offer({"high": 0.2}), "big": Offer({"high": 0.
 
 
 def choose(value_minor: int, risk: float = 0.5, **policy: Any) -> Choice:
-    return best_offer("loan_offer", risk, Facts(value_minor=value_minor), Policy(**{"offers": OFFERS} | policy))
+    facts = Facts()
+    facts.dossier.value_minor = value_minor
+    return best_offer("loan_offer", risk, facts, Policy(**{"offers": OFFERS} | policy))
 
 
 def test_a_segment_is_the_highest_whose_least_value_is_reached() -> None:
