@@ -14,6 +14,7 @@ from agents.demo.generator import SourceRecord
 from bench import core, data, guard, pipeline, recovery_report, report
 from bench import recovery as recovering
 from bench.latency.command import latency, latency_faults
+from bench.peers_command import install, peers
 from bench.scaling.command import scale
 from streams import config
 from streams.config import Config
@@ -23,13 +24,17 @@ FEW = ("balance_drop", "card_testing", "fraud_verdict")  # what was there first:
 RESULT = Path("docs/results/first-benchmark.md")
 RECOVERY_RESULT = Path("docs/results/recovery.md")
 
-app = App(name="bench", help="CPU per event, of the core alone and of the whole pipeline.", help_format="plaintext")
+app = App(
+    name="bench", help="What an event costs, here and elsewhere, and how long a restart takes.", help_format="plaintext"
+)
+app.command(peers)
+app.command(install)
 app.command(latency)
 app.command(latency_faults)
 app.command(scale)
 
 
-@app.default
+@app.command(name="pipeline")
 def bench(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     *,
     events: int = 200_000,
