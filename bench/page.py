@@ -44,15 +44,10 @@ def notes(one: Origin) -> Iterator[str]:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """A Markdown table; all columns but the first are numbers. An empty line follows."""
-    yield line(columns)
-    yield line(["---", *["---:"] * (len(columns) - 1)])
-    yield from map(line, rows)
+    yield report.line(columns)
+    yield report.line(["---", *["---:"] * (len(columns) - 1)])
+    yield from map(report.line, rows)
     yield ""
-
-
-def line(cells: Iterable[str]) -> str:
-    """A row of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
 
 
 def bullets(lines: Iterable[str]) -> list[str]:

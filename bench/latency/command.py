@@ -52,17 +52,18 @@ def latency(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     workers: int = 2,
     program: Annotated[
         tuple[str, ...],
-        Parameter(help="NAME=COMMAND of a program that does J1, one stage; {kafka} {source} {output} {folder}."),
+        Parameter(
+            help="One stage instead (J1): a contestant, or NAME=COMMAND with {kafka} {source} {output} {folder}."
+        ),
     ] = (),
     save: Annotated[bool, Parameter(negative="", help=f"Write {RESULT} or {ONE_STAGE_RESULT}, and the JSON.")] = False,
 ) -> int:
     """How long from an event to its action, at an even pace that waits for nobody; exit code 1 when one was wrong."""
     plan = Plan(rate, share, warm_seconds, seconds, events, trial_seconds, confirm_seconds)
     load = page.load_average()
-    some = [
-        sites.program(name, command, customers, ask_every)
-        for name, _, command in (one.partition("=") for one in program)
-    ] or [sites.pipeline(workers, customers, ask_every)]
+    some = [sites.program(one, customers, ask_every) for one in program] or [
+        sites.pipeline(workers, customers, ask_every)
+    ]
     done = report.Report(page.origin(load), [])
     for one in some:
         with one as site:

@@ -26,16 +26,20 @@ def as_markdown(report: Report) -> str:
     lines = ["# Latency across faults\n", *page.bullets([*page.notes(report.origin), *_notes(report.outcome)])]
     if found := wrong(report):
         return "\n".join([*lines, "No figures: the outcome was wrong.\n", *page.bullets(found)])
-    by_fault = {fault: [one for one in report.outcome.outages if one.fault == fault] for fault in FAULTS}
-    calm = [one.calm for one in report.outcome.outages if one.calm is not None]
+    return "\n".join([*lines, *tables(report.outcome)])
+
+
+def tables(outcome: Outcome) -> Iterator[str]:
+    """Latencies, then times."""
+    by_fault = {fault: [one for one in outcome.outages if one.fault == fault] for fault in FAULTS}
+    calm = [one.calm for one in outcome.outages if one.calm is not None]
     rows = [_latencies("before the faults", calm, len(calm))]
     rows += [
         _latencies(fault, [one.since_due for one in some if one.since_due], len(some))
         for fault, some in by_fault.items()
     ]
-    lines += page.table(LATENCY_COLUMNS, rows)
-    lines += page.table(TIME_COLUMNS, [_times(fault, some) for fault, some in by_fault.items()])
-    return "\n".join(lines)
+    yield from page.table(LATENCY_COLUMNS, rows)
+    yield from page.table(TIME_COLUMNS, [_times(fault, some) for fault, some in by_fault.items()])
 
 
 def wrong(report: Report) -> list[str]:

@@ -66,7 +66,6 @@ class Range(Struct):
         driven = self.drive(WAKE_PER_SECOND, WAKE_EVENTS)
         self.answered(driven, WAKE_QUIET_SECONDS_MAX)
         if wrong := self.problems(driven):
-            self.site.require_running()
             raise RuntimeError(f"{self.site.name}: {'; '.join(wrong)}")
 
     def drive(self, per_second: float, count: int) -> Driven:
@@ -79,7 +78,7 @@ class Range(Struct):
     def answered(self, one: Driven, quiet_seconds_max: float = QUIET_SECONDS_MAX) -> None:
         """Return when everything is answered that asks, or nothing comes any more."""
         asking = filter(self.site.job.asks, one.schedule.numbers)
-        self.reader.until_answered(asking, quiet_seconds_max)
+        self.reader.until_answered(asking, quiet_seconds_max, self.site.require_running)
 
     def arrivals(self, one: Driven) -> list[Arrival]:
         """The outputs about these events, and those that are of none."""

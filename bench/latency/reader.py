@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -44,7 +44,9 @@ class Reader:
         self._stopping.set()
         self._thread.join()
 
-    def until_answered(self, numbers: Iterable[int], quiet_seconds_max: float) -> None:
+    def until_answered(
+        self, numbers: Iterable[int], quiet_seconds_max: float, require_running: Callable[[], None]
+    ) -> None:
         """Return when there is an output for each of these events, or nothing came for so long."""
         missing, looked_at = set(numbers), 0
         quiet_since = time.monotonic()
@@ -57,6 +59,7 @@ class Reader:
                 quiet_since = time.monotonic()
                 missing.difference_update(one.number for one in come)
             else:
+                require_running()
                 time.sleep(LOOK_SECONDS)
         time.sleep(DOUBLES_SECONDS)
 

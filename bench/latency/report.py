@@ -37,7 +37,7 @@ def as_markdown(report: Report) -> str:
     lines = ["# Latency\n", *page.bullets([*page.notes(report.origin), *_method()])]
     for system in report.systems:
         lines += [f"## {system.name}\n", *page.bullets(_system_notes(system))]
-        lines += page.table(COLUMNS, map(_cells, system.points))
+        lines += page.table(COLUMNS, map(cells, system.points))
     return "\n".join(lines)
 
 
@@ -69,7 +69,8 @@ def _system_notes(system: Measured) -> Iterator[str]:
         yield "the driver could not run before others here"
 
 
-def _cells(point: Point) -> Sequence[str]:
+def cells(point: Point) -> Sequence[str]:
+    """A row."""
     rate = f"{point.per_second:,.0f}"
     due, append = point.since_due, point.since_append
     if due is None or append is None or point.void:

@@ -1,6 +1,7 @@
 """What can be tested: our workers as a whole pipeline, or any program that reads one topic and writes another."""
 
 import asyncio
+import os
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 from msgspec import Struct
 
 from agents import config_apply, config_files, settings, stack, topic_admin
+from bench import contestants
 from bench.latency.jobs import AnyJob, OneStage, Pipeline
 from bench.processes import cpu_seconds, workers
 from streams import topics
@@ -20,6 +22,7 @@ JOIN_DELAY_MS = "1000"  # workers that start together get their partitions toget
 STOP_SECONDS_MAX = 30.0
 CREATE_SECONDS_MAX = 30.0
 TAG = "bench"
+ENDLESS = 2_000_000_000
 
 
 class Site(Struct, frozen=True):
@@ -56,13 +59,12 @@ async def prepare(servers: stack.Stack) -> None:
 
 
 @contextmanager
-def program(name: str, command: str, customers: int, ask_every: int) -> Iterator[Site]:
+def program(said: str, customers: int, ask_every: int) -> Iterator[Site]:
     """A program that does job J1 on a fresh Kafka.
 
     Args:
-        name: for the page.
-        command: what starts it; `{kafka}`, `{source}`, `{output}` and `{folder}` (an empty one) are filled in. It must
-            run until SIGTERM.
+        said: the name of a contestant, or `NAME=COMMAND` with what starts it; `{kafka}`, `{source}`, `{output}` and
+            `{folder}` (an empty one) are filled in. It must run until SIGTERM.
         customers: how many there are.
         ask_every: one event in so many leads to an output.
     """
@@ -71,30 +73,59 @@ def program(name: str, command: str, customers: int, ask_every: int) -> Iterator
         create(servers.kafka, [job.source, job.output])
         folder = servers.folder / "program"
         folder.mkdir()
-        known = {"kafka": servers.kafka, "source": job.source, "output": job.output, "folder": str(folder)}
-        with started(shlex.split(command.format(**known)), servers.folder / "program.log") as process:
+        name, words, environment = command(said, servers.kafka, job, folder)
+        log = servers.folder / "program.log"
+        with started(words, environment, log) as process:
 
             def require_running() -> None:
                 if process.poll() is not None:
-                    log = (servers.folder / "program.log").read_text(errors="replace")
-                    raise RuntimeError(f"The program ended with {process.returncode}. Its log ends:\n{log[-2000:]}")
+                    last = log.read_text(errors="replace")[-2000:]
+                    raise RuntimeError(f"{name} ended with {process.returncode}. Its log ends:\n{last}")
 
-            yield Site(name, job, servers, [process.pid], require_running)
+            yield Site(f"one stage (J1): {name}", job, servers, [process.pid], require_running)
+
+
+def command(said: str, kafka: str, job: OneStage, folder: Path) -> tuple[str, list[str], dict[str, str]]:
+    """Name, words, and what its environment needs beside ours.
+
+    Raises:
+        KeyError: there is no such contestant.
+    """
+    name, _, text = said.partition("=")
+    if text:
+        known = {"kafka": kafka, "source": job.source, "output": job.output, "folder": str(folder)}
+        return name, [word.format(**known) for word in shlex.split(text)], {}
+    contestant = contestants.ALL[name]
+    order = contestants.Order(
+        job="j1",
+        broker=kafka,
+        topic=job.source,
+        out=job.output,
+        events=ENDLESS,
+        warmup=0,
+        group="bench-latency-program",
+        partitions=topics.PARTITIONS,
+        folder=folder,
+        marks=0,
+    )
+    words, environment = contestants.command(contestant, order)
+    return f"{name}, {contestant.guarantee}", words, environment
 
 
 def create(kafka: str, names: list[str]) -> None:
     """Topics of J1; its event times lie in the past, so nothing is removed for its age."""
     settings_of_topic = {"retention.ms": "-1", "message.timestamp.type": "CreateTime"}
     wanted = [NewTopic(name, topics.PARTITIONS, 1, config=settings_of_topic) for name in names]
-    for made in AdminClient({"bootstrap.servers": kafka}).create_topics(wanted).values():
+    client = AdminClient({"bootstrap.servers": kafka})
+    for made in client.create_topics(wanted).values():
         made.result(CREATE_SECONDS_MAX)
 
 
 @contextmanager
-def started(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def started(words: list[str], environment: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A process for the time of a `with` block, told to stop at its end, killed if that takes too long."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 - what the caller asked for
+        process = subprocess.Popen(words, env={**os.environ, **environment}, stdout=output, stderr=output)  # noqa: S603 - what the caller asked for
     try:
         yield process
     finally:

@@ -40,20 +40,24 @@ def wrong(report: Report) -> list[str]:
 def as_markdown(report: Report) -> str:
     """As a page."""
     lines = ["# Scaling\n", *page.bullets(page.notes(report.origin))]
+    return "\n".join([*lines, *tables(report)])
+
+
+def tables(report: Report) -> Iterator[str]:
+    """Each part that was measured, with its notes."""
     if report.workers:
-        lines += ["## Workers\n", *page.bullets(_worker_notes(report.workers))]
-        lines += page.table(WORKER_COLUMNS, _worker_rows(report.workers))
+        yield from ["### Workers\n", *page.bullets(_worker_notes(report.workers))]
+        yield from page.table(WORKER_COLUMNS, _worker_rows(report.workers))
     if report.growth is not None:
-        lines += ["## Customers\n", *page.bullets(_growth_notes(report.growth))]
-        lines += page.table(SIZE_COLUMNS, _size_rows(report.growth))
-        lines += page.table(("part of a state", "bytes"), _part_rows(report.growth))
+        yield from ["### Customers\n", *page.bullets(_growth_notes(report.growth))]
+        yield from page.table(SIZE_COLUMNS, _size_rows(report.growth))
+        yield from page.table(("part of a state", "bytes"), _part_rows(report.growth))
     if report.triggers:
-        lines += ["## Triggers\n"]
-        lines += page.table(TRIGGER_COLUMNS, map(_trigger_row, report.triggers))
+        yield "### Triggers\n"
+        yield from page.table(TRIGGER_COLUMNS, map(_trigger_row, report.triggers))
     if report.recovered:
-        lines += ["## Recovery\n", *page.bullets(_recovery_notes(report.recovered))]
-        lines += page.table(RECOVERY_COLUMNS, map(_recovery_row, report.recovered))
-    return "\n".join(lines)
+        yield from ["### Recovery\n", *page.bullets(_recovery_notes(report.recovered))]
+        yield from page.table(RECOVERY_COLUMNS, map(_recovery_row, report.recovered))
 
 
 def _worker_notes(runs: Sequence[Run]) -> Iterator[str]:
