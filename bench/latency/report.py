@@ -54,7 +54,8 @@ def _method() -> Iterator[str]:
 
 
 def _system_notes(system: Measured) -> Iterator[str]:
-    yield f"{system.customers:,} customers, one event in {system.ask_every} leads to an action; all of them right"
+    right = "" if any(point.problems for point in system.points) else "; all of them right"
+    yield f"{system.customers:,} customers, one event in {system.ask_every} leads to an action{right}"
     if system.sustainable is not None:
         yield (
             f"sustainable: {system.sustainable:,.0f} events/s (to a tenth; "
