@@ -100,10 +100,11 @@ def test_an_alert_must_be_right_in_every_field() -> None:
 
 
 def test_an_alert_counts_the_purchases_of_its_customer() -> None:
-    customers = [msgspec.json.decode(ONE_STAGE.record(number, 0)[1])["customer_id"] for number in range(71)]
+    job = OneStage(tag="t", customers=7, ask_every=20, source="in", output="out")
+    customers = [msgspec.json.decode(job.record(number, 0)[1])["customer_id"] for number in range(71)]
     expected = {number: customers[: number + 1].count(customers[number]) for number in (50, 70)}
-    assert ONE_STAGE.details(range(40, 71)) == expected
-    assert max(expected.values()) == 2
+    assert job.details(range(40, 71)) == expected
+    assert min(expected.values()) > 2
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_events_are_the_same_at_every_size_and_come_once_to_a_customer(known: Te
         assert len(set(zip(events, (number for number, _ in moves), strict=True))) == 2_000
         seen.append(events)
     assert seen[0] == seen[1]
+    assert len({number for number, _ in moves}) > 1_500, "they are spread over the customers"
 
 
 def test_batches_keep_the_order_of_each_partition(known: Templates) -> None:
