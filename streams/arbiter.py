@@ -1,8 +1,8 @@
 """The arbiter: whether a candidate is sent, held or suppressed, and why.
 
 Each rule looks at one candidate and either has no objection (None) or gives its ruling; the first objection counts.
-Fraud checks and service messages pass at once, care keeps quiet hours; only offers are asked to wait or to be silent,
-and compete: `streams.competition` says which of several goes out.
+Fraud checks and service messages pass at once, unless they have expired; care keeps quiet hours; only offers are asked
+to wait or to be silent, and compete: `streams.competition` says which of several goes out.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,13 @@ class Ruling(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """A candidate in its circumstances."""
+    """A candidate in its circumstances.
+
+    Attributes:
+        now_ms: the customer's time.
+        ticked_ms: the last tick: what happened before it should be known.
+        held_since_ms: when it was first held, None if it never was.
+    """
 
     candidate: Candidate
     trigger: str
@@ -42,6 +48,8 @@ class Question(Struct, frozen=True):
     facts: Facts
     policy: Policy
     now_ms: int
+    ticked_ms: int
+    held_since_ms: int | None = None
 
     @property
     def zone(self) -> str:
@@ -51,8 +59,8 @@ class Question(Struct, frozen=True):
     @property
     def limit_ms(self) -> int:
         """When it is no longer worth sending: it expires, or has waited too long."""
-        waited_ms = self.candidate.at_ms + milliseconds(self.policy.held_max)
-        expires_ms = self.candidate.expires_at_ms
+        since_ms = self.now_ms if self.held_since_ms is None else self.held_since_ms
+        waited_ms, expires_ms = since_ms + milliseconds(self.policy.held_max), self.candidate.expires_at_ms
         return waited_ms if expires_ms is None else min(expires_ms, waited_ms)
 
 
@@ -78,6 +86,12 @@ def _put_off(question: Question, reason: str, until_ms: int) -> Ruling:
 def expired(question: Question) -> Ruling | None:
     """Acting no longer makes sense, or it has waited too long."""
     return suppressed("expired") if question.limit_ms <= question.now_ms else None
+
+
+def too_late(question: Question) -> Ruling | None:
+    """A tick says that acting no longer makes sense; not merely an event of another topic that was read faster."""
+    expires_ms = question.candidate.expires_at_ms
+    return suppressed("expired") if expires_ms is not None and expires_ms <= question.ticked_ms else None
 
 
 def no_channel(question: Question) -> Ruling | None:
@@ -182,6 +196,7 @@ def quiet_hours(question: Question) -> Ruling | None:
     return None if until_ms is None else _put_off(question, "quiet_hours", until_ms)
 
 
+AT_ONCE: tuple[Objection, ...] = (too_late,)
 FOR_CARE: tuple[Objection, ...] = (expired, no_channel, quiet_hours)
 FOR_OFFERS: tuple[Objection, ...] = (
     *(expired, no_consent, offers_paused, declined, cool_down),  # what ends it, before what only makes it wait
@@ -200,7 +215,7 @@ def judge(question: Question) -> Ruling:
     """The ruling on one candidate, as if there were no other."""
     if question.candidate.quiet is not None:
         return suppressed(question.candidate.quiet)
-    objections = {"care": FOR_CARE, "offer": FOR_OFFERS}.get(ACTIONS[question.candidate.action].purpose, ())
+    objections = {"care": FOR_CARE, "offer": FOR_OFFERS}.get(ACTIONS[question.candidate.action].purpose, AT_ONCE)
     return next((ruling for objection in objections if (ruling := objection(question))), SENT)
 
 

@@ -20,13 +20,14 @@ FINGERPRINT_BYTES = 8
 
 
 class Proposal(Struct, array_like=True):
-    """A trigger's candidate on its way through the arbiter."""
+    """A trigger's candidate on its way through the arbiter; `held_since_ms` is when it was first held."""
 
     id: str
     trigger: str
     family: str
     candidate: Candidate
     traceparent: str | None = None
+    held_since_ms: int | None = None
 
 
 class Held(Struct, array_like=True):
@@ -60,6 +61,7 @@ class Customer(Struct, array_like=True, dict=True):
         due: due time of each trigger that waits.
         held: candidates that wait in the arbiter.
         told: the latest decisions as they were stored; `encode` brings them up to date.
+        now_ms: the customer's journal time, which never runs backwards; -1 before the first entry.
     """
 
     due_ms: int | None = None
@@ -70,6 +72,7 @@ class Customer(Struct, array_like=True, dict=True):
     due: dict[str, int] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     told: bytes = b""
+    now_ms: int = -1
 
     @cached_property
     def decisions(self) -> list[Brief]:
