@@ -49,7 +49,7 @@ docs: $(INSTALLED)  ## write the pages that come from the code
 	$(BIN)/python -m agents.metrics > docs/metrics.md
 
 lock: $(BIN)/uv  ## pin every package again, by hash, after a change of pyproject.toml
-	$(COMPILE) pyproject.toml --extra stack --extra dev --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra stack --extra dev --extra bench --output-file requirements.lock
 	$(COMPILE) pyproject.toml --output-file requirements-runtime.lock
 	for name in $(PEERS); do $(COMPILE) bench/peers/environments/$$name.in --output-file bench/peers/environments/$$name.lock; done
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \

@@ -11,9 +11,12 @@ from cyclopts import App, Parameter
 
 from agents import config_files, settings
 from agents.demo.generator import SourceRecord
-from bench import core, data, guard, pipeline, recovery_report, report
+from bench import core, data, guard, page, pipeline, recovery_report, report
 from bench import recovery as recovering
+from bench.figures import figures
+from bench.latency.command import latency, latency_faults
 from bench.peers_command import install, peers
+from bench.scaling.command import scale
 from streams import config
 from streams.config import Config
 
@@ -27,6 +30,10 @@ app = App(
 )
 app.command(peers)
 app.command(install)
+app.command(latency)
+app.command(latency_faults)
+app.command(scale)
+app.command(figures)
 
 
 @app.command(name="pipeline")
@@ -72,11 +79,10 @@ def recovery(
     """How long decisions stand still after a kill -9 and in a rolling restart; exit code 1 when something is wrong."""
     outcome = asyncio.run(recovering.measure(customers, times))
     done = recovery_report.Report(report.machine(), report.versions(), report.commit(), outcome)
-    page = recovery_report.as_markdown(done)
-    sys.stdout.write(page)
+    text = recovery_report.as_markdown(done)
+    sys.stdout.write(text)
     if save:
-        RECOVERY_RESULT.write_text(page, encoding="utf-8")
-        RECOVERY_RESULT.with_suffix(".json").write_bytes(recovery_report.as_json(done))
+        page.keep(RECOVERY_RESULT, text, done)
     return int(bool(outcome.problems))
 
 

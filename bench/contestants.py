@@ -38,7 +38,7 @@ class Contestant(Struct, frozen=True):
 
 
 class Order(Struct, frozen=True):
-    """What a program is to do: the options that all programs share."""
+    """What a program is to do: the options that all programs share. `marks`: 1 if it says where measuring begins."""
 
     job: str
     broker: str
@@ -49,6 +49,7 @@ class Order(Struct, frozen=True):
     group: str
     partitions: int
     folder: Path
+    marks: int = 1
 
 
 def _peer(name: str, environment: str, module: str, guarantee: str, **options: str) -> Contestant:
@@ -134,7 +135,7 @@ def _shared(contestant: Contestant, order: Order) -> dict[str, object]:
         "warmup": order.warmup,
         "group": order.group,
         "partitions": order.partitions,
-        "marks": 1,
+        "marks": order.marks,
     }
     if contestant.environment != environments.OURS:
         options |= {"guarantee": contestant.guarantee, "state_dir": order.folder / "state"}

@@ -93,11 +93,12 @@ def as_markdown(report: Report) -> str:
     """The report as a page."""
     parts = ["# Benchmark\n", *(f"- {line}" for line in _notes(report)), ""]
     for columns, rows in _tables(report):
-        parts += [_line(columns), _line(["---", *["---:"] * (len(columns) - 1)]), *map(_line, rows), ""]
+        parts += [line(columns), line(["---", *["---:"] * (len(columns) - 1)]), *map(line, rows), ""]
     return "\n".join(parts)
 
 
-def _line(cells: Iterable[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """A row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 

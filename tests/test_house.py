@@ -93,7 +93,7 @@ def test_locks_are_of_the_packages_that_the_project_asks_for() -> None:
     described = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project, extras = described["project"], described["project"]["optional-dependencies"]
     wanted = {
-        "requirements.lock": [*project["dependencies"], *extras["stack"], *extras["dev"]],
+        "requirements.lock": [*project["dependencies"], *extras["stack"], *extras["dev"], *extras["bench"]],
         "requirements-runtime.lock": project["dependencies"],
         "requirements-build.lock": described["build-system"]["requires"],
     }
