@@ -8,15 +8,19 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from agents import config_files, settings
+from agents.cli.output import OUT_OF_REACH
 from agents.demo.generator import SourceRecord
 from bench import core, data, pipeline, recovery_report, report
+from bench import public as on_public_data
 from bench import recovery as recovering
+from bench.archives import ArchiveError
 from streams import config
 from streams.config import Config
 
 SHIPPED = "shipped triggers"
 RESULT = Path("docs/results/first-benchmark.md")
 RECOVERY_RESULT = Path("docs/results/recovery.md")
+PUBLIC_RESULT = Path("docs/results/public-data.md")
 
 app = App(name="bench", help="CPU per event, of the core alone and of the whole pipeline.", help_format="plaintext")
 
@@ -70,6 +74,24 @@ def recovery(
         RECOVERY_RESULT.write_text(page, encoding="utf-8")
         RECOVERY_RESULT.with_suffix(".json").write_bytes(recovery_report.as_json(done))
     return int(bool(outcome.problems))
+
+
+@app.command
+def public(
+    *, save: Annotated[bool, Parameter(negative="", help=f"Write {PUBLIC_RESULT} and the JSON beside it.")] = False
+) -> int:
+    """What public data say of learned cycles and merchant codes; exit code 1 for an unknown code, 3 without data."""
+    try:
+        done = on_public_data.measure(report.commit())
+    except ArchiveError as error:
+        sys.stderr.write(f"{error}\n")
+        return OUT_OF_REACH
+    page = on_public_data.as_markdown(done)
+    sys.stdout.write(page)
+    if save:
+        PUBLIC_RESULT.write_text(page, encoding="utf-8")
+        PUBLIC_RESULT.with_suffix(".json").write_bytes(on_public_data.as_json(done))
+    return int(not all(done.codes.values()))
 
 
 def _runs(records: list[SourceRecord], rules: Config, counts: list[int], times: int) -> list[pipeline.Run]:

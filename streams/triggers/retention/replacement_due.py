@@ -135,18 +135,18 @@ class Cycle(Struct, frozen=True, kw_only=True):
 @trigger(on=(Purchase, Tick), config=Config, state=State, quiet=QUIET, state_bytes_max=3072)
 def replacement_due(entry: Purchase | Tick, state: State, config: Config, customer: Facts) -> Iterator[Candidate]:
     if isinstance(entry, Tick):
-        for cycle, bought in _cycles(state, config, customer):
+        for cycle, bought in cycles(state, config, customer):
             yield from _decide(entry.at_ms, bought, cycle, config)
     elif entry.booked_from_ms is not None or entry.category in config.not_replaced:
         return
     else:
-        _remember(entry, state, config)
-    cycles = _cycles(state, config, customer)
-    dues_ms = (cycle.due_ms(one) for cycle, bought in cycles for one in bought if not one.is_decided)
+        remember(entry, state, config)
+    known = cycles(state, config, customer)
+    dues_ms = (cycle.due_ms(one) for cycle, bought in known for one in bought if not one.is_decided)
     state.due_ms = min(dues_ms, default=None)
 
 
-def _remember(entry: Purchase, state: State, config: Config) -> None:
+def remember(entry: Purchase, state: State, config: Config) -> None:
     """Keep a purchase, oldest first; of several together the earliest stands for all."""
     bought = state.bought.setdefault(entry.category, [])
     one = Bought(entry.at_ms, entry.id, entry.position)
@@ -162,8 +162,8 @@ def _remember(entry: Purchase, state: State, config: Config) -> None:
         del state.bought[min(state.bought, key=lambda name: (name in config.categories, state.bought[name][-1].at_ms))]
 
 
-def _cycles(state: State, config: Config, customer: Facts) -> Iterator[tuple[Cycle, list[Bought]]]:
-    """The categories that have a cycle: the customer's own, else the usual one."""
+def cycles(state: State, config: Config, customer: Facts) -> Iterator[tuple[Cycle, list[Bought]]]:
+    """The categories that have a cycle, the customer's own, else the usual one, each with its purchases."""
     for category, bought in state.bought.items():
         usual, own = config.categories.get(category), gaps([one.at_ms for one in bought])
         cycle = Cycle(
