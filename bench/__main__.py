@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from agents import config_files, settings
 from agents.cli.output import OUT_OF_REACH
+from agents.demo.commit import commit
 from agents.demo.generator import SourceRecord
 from bench import core, data, pipeline, recovery_report, report
 from bench import public as on_public_data
@@ -45,7 +46,7 @@ def bench(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     measured = report.Report(
         machine=report.machine(),
         versions=report.versions(),
-        commit=report.commit(),
+        commit=commit(),
         events=len(records),
         customers=data.customers_of(records),
         seed=seed,
@@ -67,7 +68,7 @@ def recovery(
 ) -> int:
     """How long decisions stand still after a kill -9 and in a rolling restart; exit code 1 when something is wrong."""
     outcome = asyncio.run(recovering.measure(customers, times))
-    done = recovery_report.Report(report.machine(), report.versions(), report.commit(), outcome)
+    done = recovery_report.Report(report.machine(), report.versions(), commit(), outcome)
     page = recovery_report.as_markdown(done)
     sys.stdout.write(page)
     if save:
@@ -82,7 +83,7 @@ def public(
 ) -> int:
     """What public data say of learned cycles and merchant codes; exit code 1 for an unknown code, 3 without data."""
     try:
-        done = on_public_data.measure(report.commit())
+        done = on_public_data.measure(commit())
     except ArchiveError as error:
         sys.stderr.write(f"{error}\n")
         return OUT_OF_REACH

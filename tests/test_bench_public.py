@@ -1,4 +1,4 @@
-"""The benchmark on public data itself: histories are read and guesses counted right, and only what is pinned is read."""
+"""The benchmark on public data: histories are read and guesses counted right, and only what is pinned is read."""
 
 import hashlib
 from pathlib import Path
