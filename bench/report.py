@@ -1,7 +1,6 @@
 """The figures as a table, as JSON and as a page."""
 
 import platform
-import subprocess
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -52,20 +51,6 @@ def machine() -> dict[str, str | int]:
 def versions() -> dict[str, str]:
     """Releases of the libraries that the figures depend on."""
     return {name: version(name) for name in LIBRARIES}
-
-
-def commit() -> str:
-    """The commit that is checked out; ends with `+` when agents, streams or config differ from it."""
-    head = _git("rev-parse", "--short=12", "HEAD")
-    return head + "+" * bool(_git("status", "--porcelain", "--", "agents", "streams", "config"))
-
-
-def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)  # noqa: S603, S607 - fixed words
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
 
 
 def show(report: Report) -> None:
