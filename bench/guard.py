@@ -185,7 +185,7 @@ def _worse(name: str, before: Cost, now: Cost) -> Iterator[str]:
     if 100 * now.steps > (100 + WORSE_PERCENT) * before.steps:
         grown = Counter(now.functions)
         grown.subtract(before.functions)
-        where = ", ".join(f"{function} +{more}" for function, more in grown.most_common(FUNCTIONS_TOLD))
+        where = ", ".join(f"{function} +{more}" for function, more in grown.most_common(FUNCTIONS_TOLD) if more > 0)
         yield f"{name}: {now.steps} steps an event, {before.steps} before; {where}"
     if 100 * now.objects > (100 + WORSE_PERCENT) * before.objects + 100 * OBJECTS_SLACK:
         yield f"{name}: {now.objects} objects an event, {before.objects} before: more is decoded, encoded or built"

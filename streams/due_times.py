@@ -1,14 +1,17 @@
 """When which customer is due: earliest first, one entry a customer."""
 
 import heapq
+from collections.abc import Iterable
 
 
 class DueTimes:
     """Customers' due times by key. An entry may be earlier than the truth, never later: who takes it looks again."""
 
-    def __init__(self) -> None:
-        self._scheduled: dict[bytes, int] = {}
-        self._heap: list[tuple[int, bytes]] = []
+    def __init__(self, times: Iterable[tuple[bytes, int | None]] = ()) -> None:
+        """The due times of some customers, each named once; None: it isn't due."""
+        self._scheduled = {key: due_ms for key, due_ms in times if due_ms is not None}
+        self._heap = [(due_ms, key) for key, due_ms in self._scheduled.items()]
+        heapq.heapify(self._heap)
 
     def schedule(self, key: bytes, due_ms: int | None) -> None:
         """It is due then; one that moved on is put right when it comes up. None: it isn't due by this."""

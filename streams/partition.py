@@ -82,9 +82,7 @@ class Partition:
         self._forgotten = Forgotten(self._own[FORGOTTEN_KEY])
         self.table = table
         self._records, self._content_bytes = record.records, record.content_bytes
-        self._due = DueTimes()
-        for key, blob in table.items():
-            self._due.schedule(key, header(blob, record.position).due_ms)
+        self._due = DueTimes((key, header(blob, record.position).due_ms) for key, blob in table.items())
         self._batch = Batch()
         self._shadow_due = self._find_shadow_due()
 
@@ -178,13 +176,9 @@ class Partition:
 
     def _find_shadow_due(self) -> DueTimes:
         """The due times of the shadow sets that run now: asked of every customer, so that a restart finds the same."""
-        times = DueTimes()
-        if self.rules.shadow_sets:
-            for key in {**self.table, **self._batch.changes}:
-                blob = None if key in RESERVED_KEYS else self._blob(key)
-                if blob is not None:
-                    times.schedule(key, self._shadow_due_of(blob))
-        return times
+        keys = {**self.table, **self._batch.changes} if self.rules.shadow_sets else {}
+        blobs = ((key, self._blob(key)) for key in keys if key not in RESERVED_KEYS)
+        return DueTimes((key, self._shadow_due_of(blob)) for key, blob in blobs if blob is not None)
 
     def _on_config(self, entry: ConfigVersion) -> None:
         """Switch to it. One that doesn't fit this release is refused: the rules before go on deciding."""

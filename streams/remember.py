@@ -198,7 +198,7 @@ def _remember_response(known: Facts, response: events.Response, _: Policy) -> No
 
 def _earn(known: Facts, event: events.Event, amount_minor: int, policy: Policy) -> None:
     """The margin of what was paid, for the value of customers whose profile names none."""
-    percent = policy.margin_percent.get(events.event_type_name(event), 0)
+    percent = policy.margin_percent.get(_NAMES[type(event)], 0)
     _count(known.margins, event.at_ms // facts.MONTH_MS, amount_minor * percent // 100, facts.MONTHS_KEPT)
 
 
@@ -208,8 +208,9 @@ def _count(counts: dict[int, int], period: int, more: int, kept: int) -> None:
         return
     counts[period] = counts.get(period, 0) + more
     oldest = max(counts) - kept
-    for one in [one for one in counts if one <= oldest]:
-        del counts[one]
+    if min(counts) <= oldest:
+        for one in [one for one in counts if one <= oldest]:
+            del counts[one]
 
 
 def _use(known: Facts, names: tuple[str, ...], at_ms: int, policy: Policy) -> None:
@@ -236,3 +237,4 @@ _BY_TYPE: dict[type[events.Event], Callable[[Facts, Any, Policy], None]] = {
     events.Usage: _remember_usage,
     events.Response: _remember_response,
 }
+_NAMES = {kind: events.event_type_name(kind) for kind in _BY_TYPE}

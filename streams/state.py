@@ -127,7 +127,7 @@ def stored_beside(blob: bytes) -> bytes:
 def note_event(customer: Customer, event_id: str, kept_max: int) -> bool:
     """Remember an event id among the latest `kept_max`; False if it is there already: a repeat."""
     fingerprint = blake2b(event_id.encode(), digest_size=FINGERPRINT_BYTES).digest()
-    if _holds(customer.seen, fingerprint):
+    if fingerprint in customer.seen and _holds(customer.seen, fingerprint):
         return False
     customer.seen = (customer.seen + fingerprint)[-kept_max * FINGERPRINT_BYTES :] if kept_max else b""
     return True

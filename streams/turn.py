@@ -49,10 +49,9 @@ class Turn:
         elif customer.beside and not self.rules.shadow_sets:
             customer.beside = b""
         customer.position, customer.now_ms = self.circumstances.position, self.circumstances.now_ms
-        if customer.held or customer.due:
-            customer.due_ms = min([*customer.due.values(), *(held.until_ms for held in customer.held)])
-        else:
-            customer.due_ms = None
+        customer.due_ms = min(customer.due.values(), default=None)
+        for held in customer.held:
+            customer.due_ms = held.until_ms if customer.due_ms is None else min(customer.due_ms, held.until_ms)
         return customer
 
     def hear(self, entry: Event | ActionSent) -> None:
