@@ -17,7 +17,7 @@ class DecideWork:
     """Decides for one journal partition. Outputs keep its number: all keyed topics have the journal's count."""
 
     def __init__(
-        self, number: int, partition: Partition, views: Views, metrics: Metrics, rules_shown: RulesShown
+        self, number: int, partition: Partition, views: Views, metrics: Metrics, rules_shown: RulesShown | None = None
     ) -> None:
         self.number = number
         self.partition = partition
@@ -25,8 +25,9 @@ class DecideWork:
         self._place = Place(topics.JOURNAL.name, number)
         self._views = views
         self._metrics = metrics
-        self._rules_shown = rules_shown
-        rules_shown.show(number, partition)
+        self._rules_shown = rules_shown or RulesShown(metrics)
+        self._shown = partition.rules
+        self._rules_shown.show(number, partition)
 
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
         """What these entries lead to. An entry that can't be read raises: the journal is ours, it must be whole."""
@@ -49,6 +50,7 @@ class DecideWork:
         self.partition.adopt(batch)
         self.newest_event_at_ms = max(self.newest_event_at_ms, batch.newest_event_at_ms)
         self._views.mark(self.number, batch.changes.keys() - RESERVED_KEYS)
-        if batch.counts.get("config"):
+        if self.partition.rules is not self._shown or batch.counts.get("config"):
+            self._shown = self.partition.rules
             self._rules_shown.show(self.number, self.partition)
         accounting.decided(self._metrics, self.partition, batch, records)

@@ -65,7 +65,8 @@ def catalogue(dead_letter_reasons: Iterable[str] = (), suppression_reasons: Iter
     version = Label("version", "the version", None)
     stage, cause = _label("stage", *STAGES), _label("kind", "event", "tick")
     ended = _label("outcome", "committed", "aborted", "fenced")
-    decided = (Label("trigger", "each trigger", tuple(trigger.load())), _label("outcome", *OUTCOMES))
+    each = Label("trigger", "each trigger", tuple(trigger.load()))
+    decided = (each, _label("outcome", *OUTCOMES))
     found = (
         Metric("records_total", "counter", "Source records taken in.", (topic, _label("outcome", "journaled", "dead"))),
         Metric("dead_letters_total", "counter", "Source records that could not be read.", (topic, dead)),
@@ -85,6 +86,7 @@ def catalogue(dead_letter_reasons: Iterable[str] = (), suppression_reasons: Iter
         Metric("timers_overdue", "gauge", "Due times that the last tick passed but did not fire yet."),
         Metric("views_breaker_open", "gauge", "1 while Redis counts as away; decisions go on."),
         Metric("views_behind_entries", "gauge", "Views that wait to be written to Redis."),
+        Metric("runaway_partitions", "gauge", "Partitions here in which the guard holds a trigger.", (each,)),
         Metric("config_last_apply_successful", "gauge", "0 while a partition's last config version is refused."),
         Metric("config_last_apply_timestamp_seconds", "gauge", "When the config that decides was applied."),
         Metric("build_info", "gauge", "Always 1; the release that runs.", (version,)),
@@ -210,6 +212,7 @@ class Metrics:
         self.timers_overdue = self._gauge("timers_overdue")
         self.views_breaker_open = self._gauge("views_breaker_open")
         self.views_behind_entries = self._gauge("views_behind_entries")
+        self.runaway_partitions = self._gauge("runaway_partitions")
         self.config_last_apply_successful = self._gauge("config_last_apply_successful")
         self.config_last_apply_successful.set(1)  # nothing was refused yet
         self.config_last_apply_timestamp_seconds = self._gauge("config_last_apply_timestamp_seconds")

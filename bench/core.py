@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from agents.decide import DecideWork
 from agents.intake import IntakeWork
-from agents.rules_shown import RulesShown
 from agents.unit_of_work import Place
 from agents.views import Views
 from bench.calibration import kernel_us
@@ -126,8 +125,7 @@ def decide(prepared: Prepared, name: str) -> tuple[float, Decided]:
     """Run the decide stage over a journal; CPU seconds and what came of it."""
     counters = metrics()
     views = Views(NO_REDIS, describe, counters)
-    shown = RulesShown(counters)
-    works = [DecideWork(number, Partition({}), views, counters, shown) for number in range(topics.PARTITIONS)]
+    works = [DecideWork(number, Partition({}), views, counters) for number in range(topics.PARTITIONS)]
     seconds, decisions, digest = 0.0, [], blake2b(digest_size=16)
     for batch in prepared.journals[name]:
         number = next(iter(batch)).partition

@@ -1,6 +1,7 @@
 """The journal: everything that can change a decision, in one order per partition.
 
-Four kinds of entry: a customer's event, a tick (time passing), a config version, a request to forget a customer.
+Five kinds of entry: a customer's event, a tick (time passing), a config version, a request to forget a customer, the
+release of a trigger that the guard holds.
 On the log an entry is a msgpack array that begins with its kind; `bellwether journal dump` shows it as JSON.
 """
 
@@ -58,7 +59,16 @@ class Forget(Struct, frozen=True, array_like=True, tag_field="kind", tag="forget
     reason: str = ""
 
 
-Entry = EventEntry | Tick | ConfigVersion | Forget
+class Release(Struct, frozen=True, array_like=True, tag_field="kind", tag="release"):
+    """A trigger that is held as running away (`streams.runaway`) may go on. `note` says why, `by` who."""
+
+    trigger: Annotated[str, Meta(min_length=1)]
+    at_ms: int
+    note: str = ""
+    by: str = ""
+
+
+Entry = EventEntry | Tick | ConfigVersion | Forget | Release
 
 encode_entry = msgspec.msgpack.Encoder().encode
 _NAMES: dict[type, str] = {kind: str(kind.__struct_config__.tag) for kind in get_args(Entry)}

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from streams import beside, config, engine, state
 from streams.actions import Decision
@@ -23,11 +24,13 @@ from streams.partition_record import (
     FORGOTTEN_KEY,
     PARTITION_KEY,
     RESERVED_KEYS,
+    RUNAWAY_KEY,
     PartitionRecord,
     header,
     take_record,
 )
 from streams.rules import Rules, compile_rules
+from streams.runaway import Runaway
 
 DueOf = Callable[[bytes], int | None]
 OnDue = Callable[[bytes, str, Tick, int, Rules], engine.Outcomes]
@@ -77,8 +80,9 @@ class Partition:
         self.position = record.position
         self.clock_ms = record.clock_ms
         self.refused = record.refused
-        self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY)}
-        self.rules = _rules(self._own[CONFIG_KEY])
+        self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY, RUNAWAY_KEY)}
+        self._runaway = Runaway(self._own[RUNAWAY_KEY])
+        self.rules = self._rules(self._own[CONFIG_KEY])
         self._forgotten = Forgotten(self._own[FORGOTTEN_KEY])
         self.table = table
         self._records, self._content_bytes = record.records, record.content_bytes
@@ -97,6 +101,8 @@ class Partition:
             batch.counts[kind] = batch.counts.get(kind, 0) + 1
             self._apply(offset, entry)
         if batch.counts:
+            if self._runaway.is_changed:
+                batch.changes[RUNAWAY_KEY] = self._runaway.encode()
             self._weigh(batch)
             record = PartitionRecord(self.position, self.clock_ms, self._records, self._content_bytes, self.refused)
             batch.changes[PARTITION_KEY] = msgspec.msgpack.encode(record)
@@ -132,6 +138,8 @@ class Partition:
             self._on_config(entry)
         elif isinstance(entry, Forget):
             self._on_forget(entry)
+        elif self._runaway.release(entry, self._now_ms(entry.at_ms), self.rules.policy):
+            self.rules = replace(self.rules, held=self._runaway.held)
 
     def _on_event(self, offset: int, entry: EventEntry) -> None:
         event, batch = entry.event, self._batch
@@ -186,7 +194,7 @@ class Partition:
         if entry.version == self.rules.version:
             return
         try:
-            self.rules = _rules(content)
+            self.rules = self._rules(content)
         except msgspec.MsgspecError:
             self.refused = entry.version
         else:
@@ -209,7 +217,9 @@ class Partition:
     def _take(self, key: bytes, outcomes: engine.Outcomes) -> None:
         if outcomes.blob is not None:
             self._batch.changes[key] = outcomes.blob
-        self._batch.decisions.extend(outcomes.decisions)
+        if outcomes.decisions:
+            self._batch.decisions.extend(outcomes.decisions)
+            self._guard(outcomes.decisions)
         self._due.schedule(key, outcomes.due_ms)
         self._shadow_due.schedule(key, outcomes.shadow_due_ms)
 
@@ -217,10 +227,18 @@ class Partition:
         changes = self._batch.changes
         return changes[key] if key in changes else self.table.get(key)
 
+    def _guard(self, decisions: list[Decision]) -> None:
+        """Count what was sent; a trigger that runs away is held before the next customer's turn."""
+        for one in decisions:
+            if one.outcome == "sent" and self._runaway.sent(one, self._now_ms(one.decided_at_ms), self.rules.policy):
+                self.rules = replace(self.rules, held=self._runaway.held)
 
-def _rules(content: bytes | None) -> Rules:
-    """The rules of the last config version in the table; before the first one, everything is off."""
-    if content is None:
-        return compile_rules(config.build({}))
-    version = _decode_version(content)
-    return compile_rules(config.decode(version.content, version.version))
+    def _now_ms(self, otherwise_ms: int) -> int:
+        """The last tick; before the first one there is no better clock than the entry's own."""
+        return self.clock_ms if self.clock_ms >= 0 else otherwise_ms
+
+    def _rules(self, content: bytes | None) -> Rules:
+        """The rules of the last config version in the table; before the first one, everything is off."""
+        version = None if content is None else _decode_version(content)
+        known = config.build({}) if version is None else config.decode(version.content, version.version)
+        return replace(compile_rules(known), held=self._runaway.held)

@@ -8,7 +8,8 @@ from streams import state
 PARTITION_KEY = b"\x00partition"  # no customer's: an identifier begins with a printable character
 CONFIG_KEY = b"\x00config"
 FORGOTTEN_KEY = b"\x00forgotten"
-RESERVED_KEYS = frozenset((PARTITION_KEY, CONFIG_KEY, FORGOTTEN_KEY))
+RUNAWAY_KEY = b"\x00runaway"
+RESERVED_KEYS = frozenset((PARTITION_KEY, CONFIG_KEY, FORGOTTEN_KEY, RUNAWAY_KEY))
 
 
 class DamagedState(ValueError):  # noqa: N818 - it says what is the matter

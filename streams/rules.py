@@ -44,6 +44,7 @@ class Rules(Struct, frozen=True):
     Attributes:
         hearing: each type's listeners in name order.
         shadow_sets: the names of the shadow sets by trigger.
+        held: the triggers that the guard holds (`streams.runaway`).
     """
 
     version: str
@@ -51,6 +52,7 @@ class Rules(Struct, frozen=True):
     listeners: dict[str, Listener]
     hearing: dict[type, tuple[Listener, ...]]
     shadow_sets: dict[str, str] = {}
+    held: frozenset[str] = frozenset()
 
 
 def compile_rules(config: Config) -> Rules:

@@ -135,7 +135,8 @@ class Turn:
     def _judge(self, proposal: Proposal) -> Ruling:
         at, facts, policy = self.circumstances, self.customer.facts, self.rules.policy
         whom = (proposal.candidate, proposal.trigger, at.customer)
-        return arbiter.judge(Question(*whom, facts, policy, at.now_ms, at.ticked_ms, proposal.held_since_ms))
+        times, is_runaway = (at.now_ms, at.ticked_ms, proposal.held_since_ms), proposal.trigger in self.rules.held
+        return arbiter.judge(Question(*whom, facts, policy, *times, is_runaway))
 
     def _ready(self) -> list[tuple[Proposal, Ruling]]:
         """What no longer waits for the same reason, taken out of what is held, with its ruling."""

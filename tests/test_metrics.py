@@ -23,6 +23,7 @@ COUNTS_OF_THINGS = {
     "timers_overdue",
     "views_breaker_open",
     "config_last_apply_successful",
+    "runaway_partitions",
 }
 CVV = 98_765_432_101  # longer than one is, so that no timestamp holds it by chance
 CARD = "4111 1111 1111 1111"

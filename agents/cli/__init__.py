@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "docs": "Write the pages and schemas that come from the code.",
     "forget": "Erase a customer.",
     "generate": "Make labelled source records from a seed.",
+    "guard": "Triggers that were held as running away, and their release.",
     "journal": "Write the journal to a file.",
     "learn": "Propose a config version from what came of decisions.",
     "replay": "Decide again from a file, without Kafka.",

@@ -196,10 +196,11 @@ def _live_rules(found: "History") -> Config:
 
 
 def _entry(version: str, content: bytes, note: str, by: str | None, at_ms: int | None) -> ConfigVersion:
-    return ConfigVersion(version, content, int(time.time() * 1000) if at_ms is None else at_ms, note, _login(by))
+    return ConfigVersion(version, content, int(time.time() * 1000) if at_ms is None else at_ms, note, login(by))
 
 
-def _login(by: str | None) -> str:
+def login(by: str | None) -> str:
+    """Who asked for it: as said, else by the machine's own account."""
     if by is not None:
         return by
     try:

@@ -34,7 +34,7 @@ def print_history(history: "History") -> None:
         (
             one.version,
             "live" if one is history.live else "",
-            datetime.fromtimestamp(one.entry.at_ms / 1000, UTC).isoformat(" ", "seconds").removesuffix("+00:00"),
+            utc(one.entry.at_ms),
             one.entry.by,
             " ".join(f"{number}:{offset}" for number, offset in sorted(one.positions.items())),
             one.entry.note,
@@ -43,6 +43,13 @@ def print_history(history: "History") -> None:
     ]
     if rows:
         print_table(("version", "", "at (UTC)", "by", "partition:position", "note"), rows)
+
+
+def utc(at_ms: int | None) -> str:
+    """An instant as people read it; nothing for none."""
+    if at_ms is None:
+        return ""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(" ", "seconds").removesuffix("+00:00")
 
 
 def _value(value: Any) -> str:
