@@ -89,8 +89,8 @@ class Shadows:
             return
         try:
             self._run(listener, chosen, entry)
-        except MemoryError:
-            raise  # the machine's trouble, as in the engine
+        except record.NOT_THE_ENTRYS:
+            raise
         except Exception as error:  # noqa: BLE001 - any trigger may break in any way
             one = listener.trigger
             self._note(record.failed(one.name, one.family, error, self._rules, self._circumstances))

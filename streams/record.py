@@ -1,5 +1,6 @@
 """A candidate's outcome as a decision: everything that somebody may ask about later is put down here."""
 
+import msgspec
 from msgspec import Struct
 
 from streams import arbiter, remember
@@ -11,6 +12,10 @@ from streams.facts import Facts
 from streams.rules import Rules
 from streams.state import Proposal
 from streams.trigger import ActionSent
+
+# The machine's trouble, where another machine would decide, and a damaged record: whoever meets these must stop, not
+# call the entry a failure.
+NOT_THE_ENTRYS = (MemoryError, msgspec.DecodeError)
 
 
 class Circumstances(Struct, frozen=True):

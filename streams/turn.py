@@ -77,7 +77,7 @@ class Turn:
         facts = (customer.facts,) if one.with_customer else ()
         try:
             candidates = list(one.rule(entry, own, listener.parameters, *facts))
-        except MemoryError:
+        except record.NOT_THE_ENTRYS:
             raise
         except Exception as error:  # noqa: BLE001 - any trigger may break in any way; the customer's others go on
             self._record(self.failure(one.name, one.family, error))

@@ -29,8 +29,8 @@ For example:
 
     bellwether config check
     bellwether config diff
-    bellwether config diff try-out --against 4f1c0a93be12
-    bellwether config apply --config try-out --note "smaller test amounts, ticket 2041"
+    bellwether config diff ./try-out --against 4f1c0a93be12
+    bellwether config apply --config ./try-out --note "smaller test amounts, ticket 2041"
     bellwether config history
     bellwether config rollback
 

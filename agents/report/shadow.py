@@ -20,7 +20,7 @@ Occasion = tuple[str, str]
 
 
 class Example(Struct, frozen=True):
-    """A decision to look at: `bellwether explain ID` tells all of it."""
+    """A decision to look at."""
 
     id: str
     decided_at_ms: int
