@@ -221,7 +221,8 @@ class Partition:
             self._batch.decisions.extend(outcomes.decisions)
             self._guard(outcomes.decisions)
         self._due.schedule(key, outcomes.due_ms)
-        self._shadow_due.schedule(key, outcomes.shadow_due_ms)
+        if outcomes.shadow_due_ms is not None:
+            self._shadow_due.schedule(key, outcomes.shadow_due_ms)
 
     def _blob(self, key: bytes) -> bytes | None:
         changes = self._batch.changes

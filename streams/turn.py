@@ -30,15 +30,19 @@ _encode_state = msgspec.msgpack.Encoder().encode
 
 
 class Turn:
-    """Runs triggers and settles their candidates; `decisions` grows in order."""
+    """Runs triggers and settles their candidates; `decisions` grows in order.
+
+    `shadow_due_ms` is when the customer's shadow sets are due, if they ran.
+    """
+
+    shadow_due_ms: int | None = None
+    _shadows: Shadows | None = None
 
     def __init__(self, customer: Customer, rules: Rules, circumstances: Circumstances) -> None:
         self.customer = customer
         self.rules = rules
         self.circumstances = circumstances
         self.decisions: list[Decision] = []
-        self.shadow_due_ms: int | None = None
-        self._shadows: Shadows | None = None
 
     def close(self) -> Customer:
         """Stamp the record with the entry's position, its time and the earliest due time."""
