@@ -182,7 +182,7 @@ def worker(cluster: Stack, log: Path) -> Iterator[str]:
 
 def work(kafka: str) -> None:
     """Send events and wait until they are decided."""
-    asyncio.run(send(kafka, Poisoned(generate(EVENTS, seed=5).records, EVENTS), EVENTS, lambda _: None))
+    asyncio.run(send(kafka, Poisoned(generate(EVENTS, seed=5).records, EVENTS), lambda _: None))
     asyncio.run(until(lambda: settled(kafka)))
 
 
