@@ -21,7 +21,7 @@ from streams.record import Circumstances
 from streams.remember import remember_event
 from streams.rules import Rules
 from streams.state import Customer
-from streams.turn import Turn
+from streams.turn import NOT_THE_ENTRYS, Turn
 
 
 class Outcomes(Struct):
@@ -49,7 +49,7 @@ def on_event(blob: bytes | None, event: Event, clock_ms: int, rules: Rules, trac
         turn.hear(event)
         turn.review_held()
 
-    return _attempt(turn, happen, blob)
+    return _attempt(turn, happen, lambda: blob)
 
 
 def on_due(blob: bytes, name: str, tick: Tick, position: int, rules: Rules) -> Outcomes:
@@ -65,20 +65,21 @@ def on_due(blob: bytes, name: str, tick: Tick, position: int, rules: Rules) -> O
                 turn.run(listener, tick)
         turn.review_held()
 
-    return _attempt(turn, happen, _without_due(blob))
+    return _attempt(turn, happen, lambda: _without_due(blob))
 
 
-def _attempt(turn: Turn, happen: Callable[[], None], fallback: bytes | None) -> Outcomes:
+def _attempt(turn: Turn, happen: Callable[[], None], fallback: Callable[[], bytes | None]) -> Outcomes:
     """Let it happen and encode what came of it; after a failure the `fallback` stays and the failure is told."""
     try:
         happen()
         customer = turn.close()
         return Outcomes(state.encode(customer), customer.due_ms, turn.decisions)
-    except MemoryError:
-        raise  # the machine's trouble, not the entry's: another machine would decide
+    except NOT_THE_ENTRYS:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the entry failed and the partition goes on
-        due_ms = state.decode_header(fallback).due_ms if fallback else None
-        return Outcomes(fallback, due_ms, [turn.failure("engine", "engine", error)])
+        kept = fallback()
+        due_ms = state.decode_header(kept).due_ms if kept else None
+        return Outcomes(kept, due_ms, [turn.failure("engine", "engine", error)])
 
 
 def _without_due(blob: bytes) -> bytes:
