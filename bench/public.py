@@ -50,11 +50,6 @@ def generated_codes() -> set[str]:
     return {card.merchant_category_code for card in cards} - {""}
 
 
-def as_json(report: Report) -> bytes:
-    """Every figure."""
-    return msgspec.json.format(msgspec.json.encode(report)) + b"\n"
-
-
 def as_markdown(report: Report) -> str:
     """As a page."""
     return "\n".join(["# Public data\n", *_about(report), *_cycles(report.cycles), *_codes(report.codes)]) + "\n"

@@ -11,6 +11,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from agents.demo import commit as checkout
 from bench.core import Core, Row
 from bench.pipeline import Run
 
@@ -21,6 +22,7 @@ CORE_COLUMNS = ("core, no Kafka", "CPU µs/event", "min-max", "kernels")
 TYPE_COLUMNS = ("decide by entry, one at a time", "count", "CPU µs")
 RUN_COLUMNS = ("whole pipeline", "CPU µs/event", "min-max", "kernels", "broker", "Redis", "events/s", "MB")
 Cells = tuple[str, ...]
+commit = checkout.commit  # which code a figure comes from
 
 
 class Report(Struct, frozen=True):
@@ -78,11 +80,12 @@ def as_markdown(report: Report) -> str:
     """The report as a page."""
     parts = ["# Benchmark\n", *(f"- {line}" for line in _notes(report)), ""]
     for columns, rows in _tables(report):
-        parts += [_line(columns), _line(["---", *["---:"] * (len(columns) - 1)]), *map(_line, rows), ""]
+        parts += [line(columns), line(["---", *["---:"] * (len(columns) - 1)]), *map(line, rows), ""]
     return "\n".join(parts)
 
 
-def _line(cells: Iterable[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """A row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 

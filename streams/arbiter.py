@@ -106,13 +106,13 @@ def no_consent(question: Question) -> Ruling | None:
 
 def offers_paused(question: Question) -> Ruling | None:
     """Offers rest after a confirmed fraud, and after negative feedback."""
-    return suppressed("offers_paused") if question.now_ms < question.facts.offers_paused_until_ms else None
+    return suppressed("offers_paused") if question.now_ms < question.facts.dossier.offers_paused_until_ms else None
 
 
 def declined(question: Question) -> Ruling | None:
     """The customer said no to this lately."""
     rest_ms = milliseconds(question.policy.declined_rest)
-    for contact in question.facts.contacts:
+    for contact in question.facts.dossier.contacts:
         is_declined = contact.response == "declined" and contact.action == question.candidate.action
         if is_declined and question.now_ms < contact.responded_at_ms + rest_ms:
             return suppressed("declined")
@@ -121,7 +121,9 @@ def declined(question: Question) -> Ruling | None:
 
 def cool_down(question: Question) -> Ruling | None:
     """The last offer of this trigger to this customer is too recent."""
-    last_ms = max((one.at_ms for one in question.facts.contacts if one.trigger == question.trigger), default=None)
+    last_ms = max(
+        (one.at_ms for one in question.facts.dossier.contacts if one.trigger == question.trigger), default=None
+    )
     if last_ms is None or question.now_ms >= last_ms + milliseconds(question.policy.cool_down):
         return None
     return suppressed("cool_down")
@@ -159,7 +161,7 @@ def capped(question: Question) -> Ruling | None:
     periods: tuple[Period, ...] = ("day", "week", "month")
     for period in periods:
         from_ms, until_ms = period_ms(question.now_ms, question.zone, period)
-        count = sum(from_ms <= contact.at_ms for contact in question.facts.contacts)
+        count = sum(from_ms <= contact.at_ms for contact in question.facts.dossier.contacts)
         if count >= getattr(question.policy.caps, period):
             return _put_off(question, f"{period}_cap", until_ms)
     return None
@@ -167,7 +169,7 @@ def capped(question: Question) -> Ruling | None:
 
 def cadence(question: Question) -> Ruling | None:
     """The last offer is more recent than this customer's own habits allow."""
-    last_ms = max((contact.at_ms for contact in question.facts.contacts), default=None)
+    last_ms = max((contact.at_ms for contact in question.facts.dossier.contacts), default=None)
     if last_ms is None:
         return None
     until_ms = last_ms + gap_ms(question.facts, question.policy.cadence, question.now_ms)
@@ -220,8 +222,8 @@ def judge(question: Question) -> Ruling:
 def channel_for(action: str, facts: Facts) -> Channel | None:
     """The customer's best channel for an action: possible for it, and agreed to if it sells. None if there is none."""
     possible = ACTIONS[action].channels
-    agreed = facts.consents if ACTIONS[action].is_offer else facts.channels
-    return next((one for one in facts.channels if one in possible and one in agreed), None)
+    agreed = facts.dossier.consents if ACTIONS[action].is_offer else facts.dossier.channels
+    return next((one for one in facts.dossier.channels if one in possible and one in agreed), None)
 
 
 def is_held_out(customer: str, trigger: str, percent: int) -> bool:

@@ -5,7 +5,7 @@ compete: the best one is sent.
 """
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from streams import arbiter, record, remember, state
@@ -41,16 +41,17 @@ class Turn:
         """Stamp the record with the entry's position, its time and the earliest due time."""
         customer = self.customer
         customer.position, customer.now_ms = self.circumstances.position, self.circumstances.now_ms
-        if customer.held or customer.due:
-            customer.due_ms = min([*customer.due.values(), *(held.until_ms for held in customer.held)])
-        else:
-            customer.due_ms = None
+        customer.due_ms = min(customer.due.values(), default=None)
+        for held in customer.held:
+            customer.due_ms = held.until_ms if customer.due_ms is None else min(customer.due_ms, held.until_ms)
         return customer
 
     def hear(self, entry: Event | ActionSent) -> None:
-        """Run every trigger that listens to this type of entry."""
+        """Run every trigger that listens to this type of entry and heeds this one."""
         for listener in self.rules.hearing.get(type(entry), ()):
-            self.run(listener, entry)
+            heeds = listener.trigger.heeds
+            if heeds is None or heeds(entry):
+                self.run(listener, entry)
 
     def run(self, listener: Listener, entry: Event | ActionSent | Tick) -> None:
         """Run one trigger; if it breaks, its state stays and its candidates are void."""
@@ -84,7 +85,7 @@ class Turn:
     def _keep(self, listener: Listener, own: Struct, ticked_ms: int | None) -> None:
         customer, name, encoded = self.customer, listener.trigger.name, _encode_state(own)
         if encoded != listener.empty or name in customer.triggers:
-            customer.triggers[name] = Raw(encoded)
+            customer.triggers[name] = encoded
         due_ms: int | None = getattr(own, "due_ms", None)
         if due_ms is None or (ticked_ms is not None and due_ms <= ticked_ms):
             customer.due.pop(name, None)

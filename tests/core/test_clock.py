@@ -63,7 +63,7 @@ def test_a_late_event_lets_a_held_offer_go_at_the_customers_time() -> None:
     journal = held_journal()
     told = journal.take(login("c1", 5 * DAY_MS))
     customer = journal.customer("c1")
-    customer.facts.fraud_checks[0].answer = "genuine"
+    customer.facts.dossier.fraud_checks[0].answer = "genuine"
     journal.partition.table[b"c1"] = state.encode(customer)
     told += journal.take(visit("c1", 2 * DAY_MS))
     assert times(told) == [("held", 5), ("sent", 5)]

@@ -12,8 +12,14 @@ from streams.trigger import Candidate
 OFFERS = {"loan_offer": {"small": Offer({"high": 0.2}), "big": Offer({"high": 0.3, "medium": 0.3}, 10_000)}}
 
 
+def known(value_minor: int, **signals: Signal) -> Facts:
+    facts = Facts()
+    facts.dossier.value_minor, facts.dossier.signals = value_minor, signals
+    return facts
+
+
 def best(value_minor: int, risk: float = 0.5, **policy: Any) -> Choice:
-    return best_offer("loan_offer", risk, Facts(value_minor=value_minor), Policy(**{"offers": OFFERS} | policy))
+    return best_offer("loan_offer", risk, known(value_minor), Policy(**{"offers": OFFERS} | policy))
 
 
 def test_a_segment_is_the_highest_whose_least_value_is_reached() -> None:
@@ -40,16 +46,16 @@ def test_without_figures_the_default_holds_and_ties_go_by_name() -> None:
 
 
 def test_a_proposal_counts_for_its_share_of_the_risk_that_is_left() -> None:
-    facts = Facts(value_minor=100_000, signals={"here": Signal(0.5, 0), "there": Signal(0.5, 0)})
+    facts = known(100_000, here=Signal(0.5, 0), there=Signal(0.5, 0))
     candidate = Candidate(action="loan_offer", at_ms=0, causes=(Cause("e", 0),), because="", risk=0.5)
     here = Proposal("one", "here", "retention", candidate)
     assert choose(here, facts, Policy(offers={}), 0).worth_minor == 0.05 * 0.375 * 100_000
     later_ms = 45 * 86_400_000  # half of the time in which a signal fades
-    facts.signals["there"] = Signal(0.5, later_ms)
+    facts.dossier.signals["there"] = Signal(0.5, later_ms)
     assert choose(here, facts, Policy(offers={}), later_ms).worth_minor == 0.05 * round(0.625 / 3, 6) * 100_000
 
 
 def test_a_proposal_that_saw_no_risk_has_no_part_in_it() -> None:
-    facts = Facts(value_minor=100_000, signals={"here": Signal(0.5, 0)})
+    facts = known(100_000, here=Signal(0.5, 0))
     candidate = Candidate(action="loan_offer", at_ms=0, causes=(Cause("e", 0),), because="")
     assert choose(Proposal("one", "here", "retention", candidate), facts, Policy(offers={}), 0).worth_minor == 0

@@ -171,7 +171,7 @@ def cycles(state: State, config: Config, customer: Facts) -> Iterator[tuple[Cycl
         usual, own = config.categories.get(category), gaps([one.at_ms for one in bought])
         cycle = Cycle(
             category=category,
-            zone=customer.time_zone,
+            zone=customer.dossier.time_zone,
             action=usual.action if usual else "refill_reminder",
             lead_ms=milliseconds(usual.lead if usual else config.lead),
             gaps=len(own),
