@@ -10,13 +10,16 @@ import msgspec
 from cyclopts import App, Parameter
 
 from agents import config_files, settings
+from agents.cli.output import OUT_OF_REACH
+from agents.demo.commit import commit
 from agents.demo.generator import SourceRecord
 from bench import core, data, guard, page, pipeline, recovery_report, report
+from bench import public as on_public_data
 from bench import recovery as recovering
+from bench.archives import ArchiveError
 from bench.figures import figures
 from bench.latency.command import latency, latency_faults
 from bench.peers_command import install, peers
-from bench.public_command import public
 from bench.scaling.command import scale
 from streams import config
 from streams.config import Config
@@ -25,6 +28,7 @@ SHIPPED = "shipped triggers"
 FEW = ("balance_drop", "card_testing", "fraud_verdict")  # what was there first: what do the others add?
 RESULT = Path("docs/results/first-benchmark.md")
 RECOVERY_RESULT = Path("docs/results/recovery.md")
+PUBLIC_RESULT = Path("docs/results/public-data.md")
 
 app = App(
     name="bench", help="What an event costs, here and elsewhere, and how long a restart takes.", help_format="plaintext"
@@ -35,7 +39,6 @@ app.command(latency)
 app.command(latency_faults)
 app.command(scale)
 app.command(figures)
-app.command(public)
 
 
 @app.command(name="pipeline")
@@ -58,7 +61,7 @@ def bench(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     measured = report.Report(
         machine=report.machine(),
         versions=report.versions(),
-        commit=report.commit(),
+        commit=commit(),
         events=len(records),
         customers=data.customers_of(records),
         seed=seed,
@@ -80,7 +83,7 @@ def recovery(
 ) -> int:
     """How long decisions stand still after a kill -9 and in a rolling restart; exit code 1 when something is wrong."""
     outcome = asyncio.run(recovering.measure(customers, times))
-    done = recovery_report.Report(report.machine(), report.versions(), report.commit(), outcome)
+    done = recovery_report.Report(report.machine(), report.versions(), commit(), outcome)
     text = recovery_report.as_markdown(done)
     sys.stdout.write(text)
     if save:
@@ -101,6 +104,23 @@ def guard_costs(
     worse = list(guard.compare(measured, guard.read_baseline()))
     sys.stdout.writelines(f"{line}\n" for line in worse)
     return int(bool(worse))
+
+
+@app.command
+def public(
+    *, save: Annotated[bool, Parameter(negative="", help=f"Write {PUBLIC_RESULT} and the JSON beside it.")] = False
+) -> int:
+    """What public data say of learned cycles and merchant codes; exit code 1 for an unknown code, 3 without data."""
+    try:
+        done = on_public_data.measure(commit())
+    except ArchiveError as error:
+        sys.stderr.write(f"{error}\n")
+        return OUT_OF_REACH
+    text = on_public_data.as_markdown(done)
+    sys.stdout.write(text)
+    if save:
+        page.keep(PUBLIC_RESULT, text, done)
+    return int(not all(done.codes.values()))
 
 
 def _only(rules: Config, names: Iterable[str]) -> Config:

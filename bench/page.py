@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from agents.demo.commit import commit
 from bench import report
 
 OWN_LOAD = 2.0  # what a run itself may leave waiting
@@ -28,7 +29,7 @@ def load_average() -> float:
 
 def origin(load_before: float) -> Origin:
     """This machine and this checkout, at the end of a measurement that began with that load average."""
-    return Origin(report.machine(), report.versions(), report.commit(), (load_before, load_average()))
+    return Origin(report.machine(), report.versions(), commit(), (load_before, load_average()))
 
 
 def notes(one: Origin) -> Iterator[str]:

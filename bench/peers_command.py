@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 from cyclopts import Parameter
 
+from agents.demo.commit import commit
 from agents.stack.errors import StackError
 from bench import comparison, comparison_report, environments, plan, report
 from bench.comparison import Wanted
@@ -84,7 +85,7 @@ def _report(wanted: Wanted) -> Report:
     load = os.getloadavg()[0]
     compared = asyncio.run(comparison.compare(wanted))
     versions = report.versions() | environments.versions()
-    return Report(report.machine(), versions, report.commit(), load, compared)
+    return Report(report.machine(), versions, commit(), load, compared)
 
 
 def _environments(contest: Contest, wanted: Wanted) -> Iterator[str]:

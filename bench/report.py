@@ -11,7 +11,6 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from agents.demo import commit as checkout
 from bench.core import Core, Row
 from bench.pipeline import Run
 
@@ -22,7 +21,6 @@ CORE_COLUMNS = ("core, no Kafka", "CPU µs/event", "min-max", "kernels")
 TYPE_COLUMNS = ("decide by entry, one at a time", "count", "CPU µs")
 RUN_COLUMNS = ("whole pipeline", "CPU µs/event", "min-max", "kernels", "broker", "Redis", "events/s", "MB")
 Cells = tuple[str, ...]
-commit = checkout.commit  # which code a figure comes from
 
 
 class Report(Struct, frozen=True):

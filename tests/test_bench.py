@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from agents import config_files, settings
+from agents.demo.commit import commit
 from agents.demo.generator import EVENTS_PER_CUSTOMER
 from agents.unit_of_work import Place
 from bench import __main__, check, core, data, report
@@ -28,7 +29,7 @@ def prepared() -> Prepared:
 
 
 def report_of(measured: core.Core, runs: list[Run]) -> report.Report:
-    return report.Report(report.machine(), report.versions(), report.commit(), EVENTS, 7, 3, measured, runs)
+    return report.Report(report.machine(), report.versions(), commit(), EVENTS, 7, 3, measured, runs)
 
 
 def test_every_part_has_a_speed_for_each_repeat(prepared: Prepared) -> None:

@@ -29,8 +29,8 @@ app = App(name="quality", help="Precision and recall of every trigger on planted
 def quality(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     *,
     events: Annotated[int, Parameter(help="Of each data set, about.")] = 150_000,
-    seeds: Annotated[tuple[int, ...], Parameter(help="One data set for each.")] = (1, 2, 3),
-    unseen: Annotated[tuple[int, ...], Parameter(help="More, told of apart.")] = (),
+    seeds: Annotated[tuple[int, ...], Parameter(help="One data set for each.", consume_multiple=True)] = (1, 2, 3),
+    unseen: Annotated[tuple[int, ...], Parameter(help="More, told of apart.", consume_multiple=True)] = (),
     folder: Annotated[Path, Parameter(name="--config", help="The rules.")] = settings.PACKAGED_CONFIG,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print it as JSON.")] = False,
     save: Annotated[bool, Parameter(negative="", help=f"Write {RESULT}.")] = False,
