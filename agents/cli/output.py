@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from cyclopts import Parameter
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -19,6 +20,7 @@ FINE = 0
 FINDINGS = 1
 USAGE = 2
 OUT_OF_REACH = 3
+LINE_MAX = 10_000  # for a file or a pipe: nothing is folded
 
 Result = TypeVar("Result")
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
@@ -55,7 +57,7 @@ def print_json(result: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """The result as a table on stdout; numbers stand to the right."""
+    """The result as a table on stdout; numbers stand to the right. Only a terminal's width folds it."""
     cells = [list(row) for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
@@ -63,7 +65,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in cells:
         table.add_row(*(str(cell) for cell in row))
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        wide = console.options.update(max_width=LINE_MAX)
+        console.width = max(console.width, Measurement.get(console, wide, table).maximum)
+    console.print(table)
 
 
 def progress() -> Progress:
