@@ -3,12 +3,13 @@ PYTHON ?= python3
 UV_VERSION := 0.13.8
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PEERS := clients faust quix bytewax
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench faults faults-long faults-selftest quality docs lock clean
+.PHONY: help demo test lint bench bench-full faults faults-long faults-selftest quality docs lock clean
 
 help:  ## say what there is (also without a target)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -25,8 +26,11 @@ lint: $(INSTALLED)  ## style, format, types, and which module may import which
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED)  ## measure throughput and latency on this machine
-	$(BIN)/python -m bench
+bench: $(INSTALLED)  ## ours beside Faust, Quix Streams and Kafka Streams on this machine, in a few minutes
+	$(BIN)/python -m bench peers
+
+bench-full: $(INSTALLED)  ## beside all peers, in all jobs and settings, for two hours; keeps the result
+	$(BIN)/python -m bench peers --full --save
 
 faults: $(INSTALLED)  ## kill, freeze and cut everything for some minutes, and compare with the oracle (SEED=7: that one)
 	$(BIN)/python -m faults --short $(if $(SEED),--seed $(SEED))
@@ -45,8 +49,9 @@ docs: $(INSTALLED)  ## write the pages that come from the code
 	$(BIN)/python -m agents.metrics > docs/metrics.md
 
 lock: $(BIN)/uv  ## pin every package again, by hash, after a change of pyproject.toml
-	$(COMPILE) pyproject.toml --extra stack --extra dev --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra stack --extra dev --extra bench --output-file requirements.lock
 	$(COMPILE) pyproject.toml --output-file requirements-runtime.lock
+	for name in $(PEERS); do $(COMPILE) bench/peers/environments/$$name.in --output-file bench/peers/environments/$$name.lock; done
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
 		| $(COMPILE) - --output-file requirements-build.lock
 

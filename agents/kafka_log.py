@@ -52,12 +52,11 @@ class KafkaLog:
 
     async def commit(self, positions: Mapping[Place, int], notes: Mapping[Place, str] = NO_NOTES) -> None:
         """Commit, after every append was acknowledged: `commit_transaction` itself doesn't notice a failed one."""
-        await asyncio.gather(*self._sent)
         offsets = {
             TopicPartition(*place): OffsetAndMetadata(position, notes.get(place, ""))
             for place, position in positions.items()
         }
-        await self._producer.send_offsets_to_transaction(offsets, self._group)
+        await asyncio.gather(*self._sent, self._producer.send_offsets_to_transaction(offsets, self._group))
         crash_points.reached("P3")
         crash_points.soon("P4")
         await self._producer.commit_transaction()

@@ -1,1 +1,1 @@
-"""How much CPU an event costs: the pure core alone, then the whole pipeline on a real Kafka and Redis."""
+"""How much CPU an event costs: the pure core, the whole pipeline on a real Kafka and Redis, one stage beside others."""

@@ -2,26 +2,46 @@
 
 import asyncio
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from agents import config_files, settings
+from agents.cli.output import OUT_OF_REACH
+from agents.demo.commit import commit
 from agents.demo.generator import SourceRecord
-from bench import core, data, pipeline, recovery_report, report
+from bench import core, data, guard, page, pipeline, recovery_report, report
+from bench import public as on_public_data
 from bench import recovery as recovering
+from bench.archives import ArchiveError
+from bench.figures import figures
+from bench.latency.command import latency, latency_faults
+from bench.peers_command import install, peers
+from bench.scaling.command import scale
 from streams import config
 from streams.config import Config
 
 SHIPPED = "shipped triggers"
+FEW = ("balance_drop", "card_testing", "fraud_verdict")  # what was there first: what do the others add?
 RESULT = Path("docs/results/first-benchmark.md")
 RECOVERY_RESULT = Path("docs/results/recovery.md")
+PUBLIC_RESULT = Path("docs/results/public-data.md")
 
-app = App(name="bench", help="CPU per event, of the core alone and of the whole pipeline.", help_format="plaintext")
+app = App(
+    name="bench", help="What an event costs, here and elsewhere, and how long a restart takes.", help_format="plaintext"
+)
+app.command(peers)
+app.command(install)
+app.command(latency)
+app.command(latency_faults)
+app.command(scale)
+app.command(figures)
 
 
-@app.default
+@app.command(name="pipeline")
 def bench(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     *,
     events: int = 200_000,
@@ -36,12 +56,12 @@ def bench(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     """Measure; exit code 1 when an output was wrong."""
     rules = config_files.load(settings.PACKAGED_CONFIG)
     records = data.source_records(events, customers, seed)
-    quiet = config.build({"policy": {}})
-    prepared = data.prepare(records, {SHIPPED: rules, "all triggers off": quiet})
+    journals = {SHIPPED: rules, "three triggers": _only(rules, FEW), "all triggers off": _only(rules, ())}
+    prepared = data.prepare(records, journals)
     measured = report.Report(
         machine=report.machine(),
         versions=report.versions(),
-        commit=report.commit(),
+        commit=commit(),
         events=len(records),
         customers=data.customers_of(records),
         seed=seed,
@@ -63,13 +83,50 @@ def recovery(
 ) -> int:
     """How long decisions stand still after a kill -9 and in a rolling restart; exit code 1 when something is wrong."""
     outcome = asyncio.run(recovering.measure(customers, times))
-    done = recovery_report.Report(report.machine(), report.versions(), report.commit(), outcome)
-    page = recovery_report.as_markdown(done)
-    sys.stdout.write(page)
+    done = recovery_report.Report(report.machine(), report.versions(), commit(), outcome)
+    text = recovery_report.as_markdown(done)
+    sys.stdout.write(text)
     if save:
-        RECOVERY_RESULT.write_text(page, encoding="utf-8")
-        RECOVERY_RESULT.with_suffix(".json").write_bytes(recovery_report.as_json(done))
+        page.keep(RECOVERY_RESULT, text, done)
     return int(bool(outcome.problems))
+
+
+@app.command(name="guard")
+def guard_costs(
+    *, save: Annotated[bool, Parameter(negative="", help="Make what is measured the new baseline.")] = False
+) -> int:
+    """Count what an event costs the pure core, against the baseline; exit code 1 when a tenth was added."""
+    measured = guard.measure()
+    for name, cost in measured.costs.items():
+        sys.stdout.write(f"{name:28} {cost.steps:6} steps {cost.objects:5} objects\n")
+    if save:
+        guard.save(measured)
+    worse = list(guard.compare(measured, guard.read_baseline()))
+    sys.stdout.writelines(f"{line}\n" for line in worse)
+    return int(bool(worse))
+
+
+@app.command
+def public(
+    *, save: Annotated[bool, Parameter(negative="", help=f"Write {PUBLIC_RESULT} and the JSON beside it.")] = False
+) -> int:
+    """What public data say of learned cycles and merchant codes; exit code 1 for an unknown code, 3 without data."""
+    try:
+        done = on_public_data.measure(commit())
+    except ArchiveError as error:
+        sys.stderr.write(f"{error}\n")
+        return OUT_OF_REACH
+    text = on_public_data.as_markdown(done)
+    sys.stdout.write(text)
+    if save:
+        page.keep(PUBLIC_RESULT, text, done)
+    return int(not all(done.codes.values()))
+
+
+def _only(rules: Config, names: Iterable[str]) -> Config:
+    """The same rules with all other triggers off."""
+    document = msgspec.json.decode(config.encode(rules))
+    return config.build(document | {"triggers": {name: document["triggers"][name] for name in names}})
 
 
 def _runs(records: list[SourceRecord], rules: Config, counts: list[int], times: int) -> list[pipeline.Run]:

@@ -28,7 +28,9 @@ class Read(Struct):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
-class _Named(Struct):
+class Named(Struct):
+    """Whom a source record is about."""
+
     customer: str
 
 
@@ -54,7 +56,7 @@ def source_records(events: int, customers: int | None, seed: int) -> list[Source
 
 def customers_of(records: Iterable[SourceRecord]) -> int:
     """How many customers the records are about."""
-    decode = msgspec.json.Decoder(_Named).decode
+    decode = msgspec.json.Decoder(Named).decode
     return len({decode(record.value).customer for record in records})
 
 

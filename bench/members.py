@@ -44,8 +44,12 @@ class Member:
 
     def kill_worker(self) -> None:
         """SIGKILL for the worker; its supervisor lives."""
+        os.kill(self.worker_pid(), signal.SIGKILL)
+
+    def worker_pid(self) -> int:
+        """The running worker's process id."""
         (worker,) = self._workers()
-        worker.kill()
+        return int(worker.pid)
 
     async def stop(self) -> int:
         """SIGTERM for the supervisor; its exit code, which is the worker's."""
@@ -76,12 +80,7 @@ class Member:
     def lines(self, since: datetime) -> Iterator[tuple[datetime, dict[str, Any]]]:
         """What the worker logged since then, with its times."""
         for log in self._logs:
-            for line in log.read_bytes().splitlines():
-                if line.startswith(b"{"):  # the supervisor's own lines aren't JSON
-                    document = msgspec.json.decode(line)
-                    at = datetime.fromisoformat(document["timestamp"]).astimezone(UTC)
-                    if at >= since:
-                        yield at, document
+            yield from lines(log, since)
 
     def _workers(self) -> list[psutil.Process]:
         assert self._supervisor is not None  # noqa: S101 - for the type checker: it was started
@@ -89,3 +88,13 @@ class Member:
             return list(psutil.Process(self._supervisor.pid).children())
         except psutil.NoSuchProcess:
             return []
+
+
+def lines(log: Path, since: datetime) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """What a worker logged to a file since then, with its times."""
+    for line in log.read_bytes().splitlines():
+        if line.startswith(b"{"):  # a supervisor's own lines aren't JSON
+            document = msgspec.json.decode(line)
+            at = datetime.fromisoformat(document["timestamp"]).astimezone(UTC)
+            if at >= since:
+                yield at, document

@@ -7,8 +7,6 @@ a changelog written in the same transaction as the alerts and the input position
 import asyncio
 import os
 import signal
-import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -26,7 +24,9 @@ from agents.metrics import Metrics
 from agents.transport import BatchApp
 from agents.unit_of_work import Fetched, Outputs, Place, Record
 from bench.j1 import RULES, Job, Rule
+from bench.peers.meter import Meter
 
+PROGRAM = "ours"
 STAGE = "decide"
 POSITION_KEY = b"\x00position"  # no customer's: in the same changelog, so in the same transaction
 app = App(name="bench.ours", help="One job on our own parts; prints one JSON line.", help_format="plaintext")
@@ -43,48 +43,8 @@ class Options(Struct, frozen=True):
     group: str
     partitions: int
     warmup: int
-
-
-class Meter:
-    """Counts committed events; measures this process from the end of the warm-up to the last event of the run."""
-
-    def __init__(self, options: Options) -> None:
-        self.alerts = 0
-        self._options = options
-        self._count = 0
-        self._began: tuple[int, float, float] | None = None
-        self._ended: tuple[int, float, float] | None = None
-
-    def committed(self, events: int, alerts: int) -> None:
-        """A transaction was; the last one of the run begins the stop."""
-        self._count += events
-        self.alerts += alerts
-        if self._began is None and self._count >= self._options.warmup:
-            self._began = self._now()
-        if self._ended is None and self._count >= self._options.events:
-            self._ended = self._now()
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    def report(self) -> dict[str, object]:
-        """The line to print, after a clean stop."""
-        said = {"program": "ours", "guarantee": "exactly-once", "job": self._options.job}
-        if self._began is None or self._ended is None or self._ended[0] <= self._began[0]:
-            return said | {"error": "stopped early", "events": self._count}
-        events, wall, cpu = (end - begin for end, begin in zip(self._ended, self._began, strict=True))
-        _, stop_wall, stop_cpu = (now - end for now, end in zip(self._now(), self._ended, strict=True))
-        return said | {
-            "events": events,
-            "alerts": self.alerts,
-            "wall_s": round(wall, 3),
-            "cpu_s": round(cpu, 3),
-            "events_per_s": round(events / wall),
-            "cpu_us_per_event": round(cpu / events * 1e6, 2),
-            "stop_wall_s": round(stop_wall, 3),
-            "stop_cpu_s": round(stop_cpu, 3),
-        }
-
-    def _now(self) -> tuple[int, float, float]:
-        return self._count, time.perf_counter(), time.process_time()
+    marks: int
+    guarantee: str = "exactly-once"
 
 
 class JobWork:
@@ -101,6 +61,7 @@ class JobWork:
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
         """Apply the rule to each record in order; a customer is written once, however often it changed."""
         records = fetched[self._source]
+        self._meter.taken(len(records))
         rule, known = self._rule, self._table.get
         changed: dict[bytes, bytes] = {}
         alerts = []
@@ -124,7 +85,9 @@ class JobWork:
 
     def _adopt(self, changed: dict[bytes, bytes], events: int, alerts: int) -> None:
         self._table.update(changed)
-        self._meter.committed(events, alerts)
+        self._meter.outputs += alerts
+        if self._meter.tick(events):
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 class JobStages:
@@ -149,6 +112,7 @@ class JobStages:
         committed: Mapping[Place, int | None],  # noqa: ARG002 - the state knows better
     ) -> list[Lane]:
         """The lane of a number; where it goes on, its own state says."""
+        self._meter.taken(0)  # before the first fetch, which takes as much as there is
         source = Place(self._options.topic, number)
         position = table.pop(POSITION_KEY, None)
         positions = {source: msgspec.msgpack.decode(position, type=int) if position else None}
@@ -198,6 +162,7 @@ def main(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     job: Job = "j1",
     partitions: int = 4,
     warmup: int = 0,
+    marks: int = 0,
     transaction_records_max: int = lane.RECORDS_PER_TRANSACTION_MAX,
 ) -> None:
     """Run until `events` of the topic are committed.
@@ -211,18 +176,18 @@ def main(  # noqa: PLR0913 - each is one thing that a caller may set, by name
         job: which.
         partitions: of every topic.
         warmup: events before measuring begins.
+        marks: 1 when the harness looks from outside, where measuring begins and ends.
         transaction_records_max: what a transaction takes under load.
     """
     logs.set_up()
     vars(lane)["RECORDS_PER_TRANSACTION_MAX"] = transaction_records_max
-    options = Options(job, broker, topic, out, events, group, partitions, warmup)
-    meter = Meter(options)
+    options = Options(job, broker, topic, out, events, group, partitions, warmup, marks)
+    meter = Meter(PROGRAM, options)
     asyncio.run(create_topics(options))
     try:
         faust_app.run(lambda: build(options, meter))
     finally:
-        sys.stdout.write(msgspec.json.encode(meter.report()).decode() + "\n")
-        sys.stdout.flush()
+        meter.finish()
 
 
 if __name__ == "__main__":

@@ -95,6 +95,11 @@ class Commits:
         """Whether every partition has had a commit since then (monotonic seconds)."""
         return all(seen and seen[-1] > since for seen in self._seen.values())
 
+    def first_since(self, since: float) -> list[float | None]:
+        """Per partition, how long after that a commit was first seen, in seconds; None where none was."""
+        firsts = (next((at for at in seen if at > since), None) for _, seen in sorted(self._seen.items()))
+        return [None if at is None else at - since for at in firsts]
+
     def longest_gaps(self, since: float, until: float) -> list[float]:
         """Per partition, the longest time without a commit that began or ended in between, in seconds."""
         return [_longest_gap(seen, since, until) for _, seen in sorted(self._seen.items())]

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 from statistics import median
 
-import msgspec
 from msgspec import Struct
 
+from bench import page
 from bench.recovery import EVENTS_PER_SECOND, Fault, Outcome
 
-OWN_LOAD = 2.0  # what the run itself may leave waiting
 KINDS = {"kill": "kill -9", "restart": "SIGTERM, started again"}
 STEPS: dict[str, Callable[[Fault], float | None]] = {
     "the other worker drains: a rebalance begins": lambda fault: _first(fault, "drained", own=False),
@@ -41,14 +40,9 @@ def _longest(fault: Fault, event: str) -> float | None:
     return max((one.seconds for one in fault.log if one.event == event and one.seconds is not None), default=None)
 
 
-def as_json(report: Report) -> bytes:
-    """With every fault."""
-    return msgspec.json.format(msgspec.json.encode(report)) + b"\n"
-
-
 def as_markdown(report: Report) -> str:
     """As a page; without figures where the oracle found something wrong."""
-    lines = ["# Recovery\n", *(f"- {line}" for line in _notes(report)), ""]
+    lines = ["# Recovery\n", *page.bullets(_notes(report))]
     if report.outcome.problems:
         return "\n".join(
             [*lines, "No figures: the outcome was wrong.\n", *(f"- {one}" for one in report.outcome.problems)]
@@ -56,7 +50,7 @@ def as_markdown(report: Report) -> str:
     for kind, title in KINDS.items():
         faults = [fault for fault in report.outcome.faults if fault.kind == kind]
         if faults:
-            lines += [*_table(f"{title}, {len(faults)} times", _figures(faults)), ""]
+            lines += _table(f"{title}, {len(faults)} times", _figures(faults))
     return "\n".join(lines)
 
 
@@ -69,7 +63,9 @@ def _notes(report: Report) -> Iterator[str]:
     yield ", ".join(f"{name} {number}" for name, number in report.versions.items())
     yield f"commit {report.commit}, {outcome.customers:,} customers of {outcome.state_bytes:,.0f} bytes"
     yield f"two supervised workers, {EVENTS_PER_SECOND} card transactions a second"
-    busy = ": busy with other work, everything took longer" if max(loads) > float(facts["cores"]) + OWN_LOAD else ""
+    busy = (
+        ": busy with other work, everything took longer" if max(loads) > float(facts["cores"]) + page.OWN_LOAD else ""
+    )
     yield f"load average of the machine {min(loads):.1f} to {max(loads):.1f}{busy}"
     yield f"exit codes after SIGTERM: {codes}; journal entries replayed: {replayed}"
 
@@ -85,10 +81,14 @@ def _figures(faults: Sequence[Fault]) -> Iterator[tuple[str, list[float]]]:
 
 
 def _table(title: str, rows: Iterator[tuple[str, list[float]]]) -> Iterator[str]:
-    yield f"| {title}, seconds | p50 | p95 | max |"
-    yield "| --- | ---: | ---: | ---: |"
-    for name, values in rows:
-        yield f"| {name} | {median(values):.2f} | {quantile(values, 0.95):.2f} | {max(values):.2f} |"
+    columns = (f"{title}, seconds", "p50", "p95", "max")
+    return page.table(
+        columns, ((name, *map(_seconds, (median(some), quantile(some, 0.95), max(some)))) for name, some in rows)
+    )
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f}"
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -1,7 +1,6 @@
 """The figures as a table, as JSON and as a page."""
 
 import platform
-import subprocess
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -54,20 +53,6 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES}
 
 
-def commit() -> str:
-    """The commit that is checked out; ends with `+` when agents, streams or config differ from it."""
-    head = _git("rev-parse", "--short=12", "HEAD")
-    return head + "+" * bool(_git("status", "--porcelain", "--", "agents", "streams", "config"))
-
-
-def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)  # noqa: S603, S607 - fixed words
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
-
-
 def show(report: Report) -> None:
     """Print the tables."""
     console = Console(markup=False, highlight=False)
@@ -93,11 +78,12 @@ def as_markdown(report: Report) -> str:
     """The report as a page."""
     parts = ["# Benchmark\n", *(f"- {line}" for line in _notes(report)), ""]
     for columns, rows in _tables(report):
-        parts += [_line(columns), _line(["---", *["---:"] * (len(columns) - 1)]), *map(_line, rows), ""]
+        parts += [line(columns), line(["---", *["---:"] * (len(columns) - 1)]), *map(line, rows), ""]
     return "\n".join(parts)
 
 
-def _line(cells: Iterable[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """A row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 

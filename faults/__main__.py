@@ -9,7 +9,8 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
-from bench.report import commit, machine, versions
+from agents.demo.commit import commit
+from bench.report import machine, versions
 from faults import report, selftest
 from faults.orders import carry_out
 from faults.report import Report

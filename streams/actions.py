@@ -25,8 +25,9 @@ class Action(Struct, frozen=True):
 
     Attributes:
         topic: where it is published when it is sent.
-        purpose: what the arbiter asks of it. Fraud checks and service messages pass at once. Care, for the customer's
-            sake, keeps quiet hours. An offer obeys consent, pauses, open cases, limits and competition as well.
+        purpose: what the arbiter asks of it. Whatever has expired isn't sent; beyond that, fraud checks and service
+            messages pass at once. Care, for the customer's sake, keeps quiet hours. An offer obeys consent, pauses,
+            open cases, limits and competition as well.
         channels: ways to carry it out with the customer, in no order; empty: it doesn't contact the customer.
     """
 
@@ -104,7 +105,8 @@ class Decision(Struct, frozen=True, kw_only=True):
         risk_shares: how much of it each signal stands for, by trigger.
         value_minor: the customer's value a year; rank_minor: risk times value, minor units at risk.
         offer: the best one that the action allows for the customer's segment.
-        acceptance: how often such a customer accepts it; with the rank, what candidates compete by.
+        acceptance: how often such a customer accepts it; with the trigger's share of the risk and the value, what
+            candidates compete by (`streams.competition`).
         outranked_by: id of the candidate that was preferred.
         event_at_ms: when what caused it happened; decided_at_ms: journal time of the decision (no wall clock).
         held_until_ms: when a held candidate is looked at again at the latest.

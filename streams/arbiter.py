@@ -1,8 +1,8 @@
 """The arbiter: whether a candidate is sent, held or suppressed, and why.
 
 Each rule looks at one candidate and either has no objection (None) or gives its ruling; the first objection counts.
-Fraud checks and service messages pass at once, care keeps quiet hours; only offers are asked to wait or to be silent,
-and compete: `streams.competition` says which of several goes out.
+Fraud checks and service messages pass at once, unless they have expired; care keeps quiet hours; only offers are asked
+to wait or to be silent, and compete: `streams.competition` says which of several goes out.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +35,13 @@ class Ruling(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """A candidate in its circumstances."""
+    """A candidate in its circumstances.
+
+    Attributes:
+        now_ms: the customer's time.
+        ticked_ms: the last tick: what happened before it should be known.
+        held_since_ms: when it was first held, None if it never was.
+    """
 
     candidate: Candidate
     trigger: str
@@ -43,6 +49,8 @@ class Question(Struct, frozen=True):
     facts: Facts
     policy: Policy
     now_ms: int
+    ticked_ms: int
+    held_since_ms: int | None = None
 
     @property
     def zone(self) -> str:
@@ -52,8 +60,8 @@ class Question(Struct, frozen=True):
     @property
     def limit_ms(self) -> int:
         """When it is no longer worth sending: it expires, or has waited too long."""
-        waited_ms = self.candidate.at_ms + milliseconds(self.policy.held_max)
-        expires_ms = self.candidate.expires_at_ms
+        since_ms = self.now_ms if self.held_since_ms is None else self.held_since_ms
+        waited_ms, expires_ms = since_ms + milliseconds(self.policy.held_max), self.candidate.expires_at_ms
         return waited_ms if expires_ms is None else min(expires_ms, waited_ms)
 
 
@@ -88,6 +96,12 @@ def expired(question: Question) -> Ruling | None:
     return suppressed("expired") if question.limit_ms <= question.now_ms else None
 
 
+def too_late(question: Question) -> Ruling | None:
+    """A tick says that acting no longer makes sense; not merely an event of another topic that was read faster."""
+    expires_ms = question.candidate.expires_at_ms
+    return suppressed("expired") if expires_ms is not None and expires_ms <= question.ticked_ms else None
+
+
 def no_channel(question: Question) -> Ruling | None:
     """The customer can't be reached in any way in which this action can be carried out."""
     return None if channel_for(question.candidate.action, question.facts) else suppressed("no_channel")
@@ -100,13 +114,13 @@ def no_consent(question: Question) -> Ruling | None:
 
 def offers_paused(question: Question) -> Ruling | None:
     """Offers rest after a confirmed fraud, and after negative feedback."""
-    return suppressed("offers_paused") if question.now_ms < question.facts.offers_paused_until_ms else None
+    return suppressed("offers_paused") if question.now_ms < question.facts.dossier.offers_paused_until_ms else None
 
 
 def declined(question: Question) -> Ruling | None:
     """The customer said no to this lately."""
     rest_ms = milliseconds(question.policy.declined_rest)
-    for contact in question.facts.contacts:
+    for contact in question.facts.dossier.contacts:
         is_declined = contact.response == "declined" and contact.action == question.candidate.action
         if is_declined and question.now_ms < contact.responded_at_ms + rest_ms:
             return suppressed("declined")
@@ -115,7 +129,9 @@ def declined(question: Question) -> Ruling | None:
 
 def cool_down(question: Question) -> Ruling | None:
     """The last offer of this trigger to this customer is too recent."""
-    last_ms = max((one.at_ms for one in question.facts.contacts if one.trigger == question.trigger), default=None)
+    last_ms = max(
+        (one.at_ms for one in question.facts.dossier.contacts if one.trigger == question.trigger), default=None
+    )
     if last_ms is None or question.now_ms >= last_ms + milliseconds(question.policy.cool_down):
         return None
     return suppressed("cool_down")
@@ -153,7 +169,7 @@ def capped(question: Question) -> Ruling | None:
     periods: tuple[Period, ...] = ("day", "week", "month")
     for period in periods:
         from_ms, until_ms = period_ms(question.now_ms, question.zone, period)
-        count = sum(from_ms <= contact.at_ms for contact in question.facts.contacts)
+        count = sum(from_ms <= contact.at_ms for contact in question.facts.dossier.contacts)
         if count >= getattr(question.policy.caps, period):
             return _put_off(question, f"{period}_cap", until_ms)
     return None
@@ -161,7 +177,7 @@ def capped(question: Question) -> Ruling | None:
 
 def cadence(question: Question) -> Ruling | None:
     """The last offer is more recent than this customer's own habits allow."""
-    last_ms = max((contact.at_ms for contact in question.facts.contacts), default=None)
+    last_ms = max((contact.at_ms for contact in question.facts.dossier.contacts), default=None)
     if last_ms is None:
         return None
     until_ms = last_ms + gap_ms(question.facts, question.policy.cadence, question.now_ms)
@@ -188,6 +204,7 @@ def quiet_hours(question: Question) -> Ruling | None:
     return None if until_ms is None else _put_off(question, "quiet_hours", until_ms)
 
 
+AT_ONCE: tuple[Objection, ...] = (too_late,)
 FOR_CARE: tuple[Objection, ...] = (expired, no_channel, quiet_hours)
 FOR_OFFERS: tuple[Objection, ...] = (
     *(expired, no_consent, offers_paused, declined, cool_down),  # what ends it, before what only makes it wait
@@ -207,11 +224,11 @@ REASONS: tuple[str, ...] = (
 def answers(question: Question) -> Iterator[Answer]:
     """What each objection says, in the order in which they are asked; none is asked before its answer is wanted.
 
-    The trigger's own silence comes first, where it has one. Fraud checks and service messages face no objection.
+    The trigger's own silence comes first, where it has one.
     """
     if question.candidate.quiet is not None:
         yield Answer(OWN_REASON, suppressed(question.candidate.quiet))
-    for objection in OBJECTIONS.get(ACTIONS[question.candidate.action].purpose, ()):
+    for objection in OBJECTIONS.get(ACTIONS[question.candidate.action].purpose, AT_ONCE):
         yield Answer(objection.__name__, objection(question))
 
 
@@ -223,8 +240,8 @@ def judge(question: Question) -> Ruling:
 def channel_for(action: str, facts: Facts) -> Channel | None:
     """The customer's best channel for an action: possible for it, and agreed to if it sells. None if there is none."""
     possible = ACTIONS[action].channels
-    agreed = facts.consents if ACTIONS[action].is_offer else facts.channels
-    return next((one for one in facts.channels if one in possible and one in agreed), None)
+    agreed = facts.dossier.consents if ACTIONS[action].is_offer else facts.dossier.channels
+    return next((one for one in facts.dossier.channels if one in possible and one in agreed), None)
 
 
 def is_held_out(customer: str, trigger: str, percent: int) -> bool:

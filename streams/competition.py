@@ -1,9 +1,16 @@
-"""Which of several offers to one customer goes out, and as which offer: the best by risk, value and acceptance."""
+"""Which of several offers to one customer goes out, and as which offer: the best by risk, value and acceptance.
+
+The risk is the share that the signal of the offer's own trigger has in all that the customer's signals say now: an
+offer can avert what it answers, and no more. One rule chooses the winner and its offer, and each decision shows what it
+went by: `risk_shares`, `value_minor`, `acceptance`. Source: docs/decisions/0006-offers-compete.md.
+"""
 
 from msgspec import Struct
 
 from streams.facts import Facts
 from streams.policy import Policy
+from streams.remember import risks, shares
+from streams.state import Proposal
 
 OTHER = "other"
 
@@ -24,6 +31,12 @@ def segment_of(value_minor: int, policy: Policy) -> str:
     """The segment with the highest least value that this value reaches."""
     reached = [(least, name) for name, least in policy.segments.items() if value_minor >= least]
     return max(reached)[1] if reached else OTHER
+
+
+def choose(proposal: Proposal, facts: Facts, policy: Policy, now_ms: int) -> Choice:
+    """The best offer for a proposal, by its trigger's share of the risk now; a proposal that saw no risk has none."""
+    share = shares(risks(facts, now_ms, policy)).get(proposal.trigger, 0.0) if proposal.candidate.risk else 0.0
+    return best_offer(proposal.candidate.action, share, facts, policy)
 
 
 def best_offer(action: str, risk: float, facts: Facts, policy: Policy) -> Choice:

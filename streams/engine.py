@@ -2,6 +2,11 @@
 
 The record is decoded afresh for each entry, so a failure leaves the old one as it was, and a restart between any two
 entries changes nothing.
+
+A customer's time never runs backwards: it is the latest of the ticks and of the customer's own events so far. Triggers
+judge an event by its own time, however late it comes, and a tick by what it says; the arbiter decides at the
+customer's time. The intake lets no event be more than a day ahead of its record: by so much at most does a source with
+a wrong clock end this one customer's waits too early.
 """
 
 from collections.abc import Callable
@@ -44,8 +49,9 @@ def on_event(  # noqa: PLR0913 - the last is for who explains, not for who decid
     customer = state.decode(blob) if blob else Customer()
     if not state.note_event(customer, event.id, rules.policy.event_ids_kept_max):
         return Outcomes(blob, customer.due_ms, [], repeated=True)
-    now_ms = max(clock_ms, event.at_ms)
-    turn = Turn(customer, rules, Circumstances(event.customer, now_ms, event.position, traceparent), witness)
+    now_ms = max(clock_ms, event.at_ms, customer.now_ms)
+    at = Circumstances(event.customer, now_ms, clock_ms, event.position, traceparent)
+    turn = Turn(customer, rules, at, witness)
 
     def happen() -> None:
         remember_event(customer.facts, event, rules.policy)
@@ -60,7 +66,8 @@ def on_due(  # noqa: PLR0913 - as above
 ) -> Outcomes:
     """A tick has passed the customer's due time. `name` is the customer's, `position` the tick's journal offset."""
     customer = state.decode(blob)
-    turn = Turn(customer, rules, Circumstances(name, tick.at_ms, position, None), witness)
+    now_ms = max(tick.at_ms, customer.now_ms)
+    turn = Turn(customer, rules, Circumstances(name, now_ms, tick.at_ms, position, None), witness)
 
     def happen() -> None:
         for waiting in [one for one, due_ms in customer.due.items() if due_ms <= tick.at_ms]:

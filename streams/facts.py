@@ -5,8 +5,10 @@ Lists are bounded by the policy, newest kept. Fields are only ever appended: sto
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cached_property
 from typing import Literal
 
+import msgspec
 from msgspec import Struct, field
 
 from streams import events
@@ -105,8 +107,8 @@ class Signal(Struct, array_like=True):
     at_ms: int
 
 
-class Facts(Struct, array_like=True):
-    """The shared facts of one customer; `consents` and `channels` as in the last profile, oldest first in lists.
+class Dossier(Struct, array_like=True):
+    """What seldom changes; `consents` and `channels` as in the last profile, oldest first in lists.
 
     Attributes:
         risk: all signals together, when the last one was seen.
@@ -114,10 +116,6 @@ class Facts(Struct, array_like=True):
         complaints: latest; `resolutions` apart, since either may arrive first.
         terms: by contract, latest heard of last.
         statements: (end of the period in ms, whether it was paid in full).
-        margins: margin in minor units by month, counted from the epoch in twelfths of a year.
-        touches: how often the customer opened or visited, by week counted from the epoch.
-        uses: latest use, of a card by its token, an account by its id, a product by its name; and of `card`, `savings`
-            and other kinds of account, whichever it was.
     """
 
     profile_at_ms: int = -1
@@ -138,37 +136,63 @@ class Facts(Struct, array_like=True):
     resolutions: list[Complaint] = field(default_factory=list)
     terms: dict[str, Term] = field(default_factory=dict)
     statements: list[tuple[int, bool]] = field(default_factory=list)
+
+
+class Facts(Struct, array_like=True, dict=True):
+    """The shared facts of one customer: what almost every event changes, and the dossier.
+
+    Attributes:
+        margins: margin in minor units by month, counted from the epoch in twelfths of a year.
+        touches: how often the customer opened or visited, by week counted from the epoch.
+        uses: latest use, of a card by its token, an account by its id, a product by its name; and of `card`, `savings`
+            and other kinds of account, whichever it was.
+        stored: the dossier as it was stored; `pack` brings it up to date.
+    """
+
     card_used_at_ms: int = -1
     margins: dict[int, int] = field(default_factory=dict)
     touches: dict[int, int] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
+    stored: bytes = b""
+
+    @cached_property
+    def dossier(self) -> Dossier:
+        """Decoded when somebody first asks for it: most events don't, and it is most of what is known."""
+        return _decode_dossier(self.stored) if self.stored else Dossier()
+
+    def pack(self) -> None:
+        """Encode the dossier, if somebody asked for it: it may have been changed."""
+        if "dossier" in self.__dict__:
+            self.stored = _encode(self.dossier)
 
     def zone(self, policy: Policy) -> str:
         """The customer's time zone, else the policy's."""
-        return self.time_zone if is_known(self.time_zone) else policy.time_zone
+        return self.dossier.time_zone if is_known(self.dossier.time_zone) else policy.time_zone
 
     def open_fraud_check(self, now_ms: int, open_max: timedelta) -> FraudCheck | None:
         """The latest check without an answer; after `open_max` it no longer counts as open."""
         since_ms = now_ms - milliseconds(open_max)
-        return next((c for c in reversed(self.fraud_checks) if c.answer is None and c.opened_at_ms > since_ms), None)
+        return next(
+            (c for c in reversed(self.dossier.fraud_checks) if c.answer is None and c.opened_at_ms > since_ms), None
+        )
 
     def resolution_of(self, complaint: Complaint) -> Complaint | None:
         """The first resolution after a complaint that may be of it."""
-        return first_resolution(complaint, self.resolutions)
+        return first_resolution(complaint, self.dossier.resolutions)
 
     def open_complaint(self, now_ms: int, open_max: timedelta) -> Complaint | None:
         """The latest complaint that wasn't resolved; after `open_max` it no longer counts as open."""
         since_ms = now_ms - milliseconds(open_max)
-        recent = [one for one in self.complaints if since_ms < one.at_ms and self.resolution_of(one) is None]
+        recent = [one for one in self.dossier.complaints if since_ms < one.at_ms and self.resolution_of(one) is None]
         return max(recent, key=lambda one: one.at_ms, default=None)
 
     def resolved_at_ms(self) -> int | None:
         """When the last complaint was resolved; None without one."""
-        return max((one.at_ms for one in self.resolutions), default=None)
+        return max((one.at_ms for one in self.dossier.resolutions), default=None)
 
     def running_terms(self, now_ms: int) -> dict[str, Term]:
         """The contracts in force, by name."""
-        return {name: term for name, term in self.terms.items() if term.runs(now_ms)}
+        return {name: term for name, term in self.dossier.terms.items() if term.runs(now_ms)}
 
     def payer(self, now_ms: int) -> Payer:
         """How the customer uses credit cards: pays in full, carries a balance, or hasn't used one for six months."""
@@ -178,14 +202,14 @@ class Facts(Struct, array_like=True):
 
     def payer_before(self) -> Payer:
         """The same while cards were used: two of the last six statements not paid in full make a revolver."""
-        if not self.statements:
+        if not self.dossier.statements:
             return "unknown"
-        unpaid = sum(not is_full for _, is_full in self.statements)
+        unpaid = sum(not is_full for _, is_full in self.dossier.statements)
         return "revolver" if unpaid >= REVOLVING_FROM else "transactor"
 
     def worth_minor(self) -> int:
         """What the customer is worth a year: as the profile says, else the margin of the last twelve months."""
-        return self.value_minor or sum(self.margins.values())
+        return self.dossier.value_minor or sum(self.margins.values())
 
     def touches_a_week(self, now_ms: int, weeks: int = 8) -> float:
         """How often the customer opened or visited in a week, on average over the last ones, this one included."""
@@ -195,10 +219,14 @@ class Facts(Struct, array_like=True):
     def ignored_in_a_row(self, now_ms: int, ignored_after: timedelta) -> int:
         """How many of the latest offers, one after the other, the customer didn't even open in time."""
         count, before_ms = 0, now_ms - milliseconds(ignored_after)
-        for contact in reversed(self.contacts):
+        for contact in reversed(self.dossier.contacts):
             if contact.is_held_out or contact.at_ms > before_ms:
                 continue
             if contact.response not in ("", "delivered"):
                 break
             count += 1
         return count
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_dossier = msgspec.msgpack.Decoder(Dossier).decode

@@ -4,7 +4,7 @@ Four kinds of entry: a customer's event, a tick (time passing), a config version
 On the log an entry is a msgpack array that begins with its kind; `bellwether journal dump` shows it as JSON.
 """
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -54,10 +54,11 @@ class Forget(Struct, frozen=True, array_like=True, tag_field="kind", tag="forget
 Entry = EventEntry | Tick | ConfigVersion | Forget
 
 encode_entry = msgspec.msgpack.Encoder().encode
+_NAMES: dict[type, str] = {kind: str(kind.__struct_config__.tag) for kind in get_args(Entry)}
+KINDS: tuple[str, ...] = tuple(_NAMES.values())
 decode_entry = msgspec.msgpack.Decoder(Entry).decode
-KINDS: tuple[str, ...] = ("event", "tick", "config", "forget")
 
 
 def kind_of(entry: Entry) -> str:
     """The kind of an entry, as in metrics and dumps."""
-    return str(entry.__struct_config__.tag)
+    return _NAMES[type(entry)]

@@ -93,10 +93,10 @@ class Partition:
         self._forgotten = Forgotten(self._own[FORGOTTEN_KEY])
         self.table = table
         self._records, self._content_bytes = record.records, record.content_bytes
-        self._scheduled: dict[bytes, int] = {}
-        self._heap: list[tuple[int, bytes]] = []
-        for key, blob in table.items():
-            self._schedule(key, _header(blob, record.position).due_ms)
+        headers = ((key, _header(blob, record.position)) for key, blob in table.items())
+        self._scheduled = {key: header.due_ms for key, header in headers if header.due_ms is not None}
+        self._heap = [(due_ms, key) for key, due_ms in self._scheduled.items()]
+        heapq.heapify(self._heap)
         self._batch = Batch()
 
     def compute(self, records: Iterable[JournalRecord]) -> Batch:

@@ -112,8 +112,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     complaint_rest: Annotated[
         timedelta, Meta(description="how long offers are held back after a complaint was resolved")
     ] = timedelta(days=7)
-    held_max: Annotated[timedelta, Meta(description="how long a held offer may wait before it is dropped")] = timedelta(
-        days=45
+    held_max: Annotated[timedelta, Meta(description="how long an offer may be held, from the first time on")] = (
+        timedelta(days=45)
     )
     segments: Annotated[
         dict[str, int], Meta(description="segments by the least yearly value, in minor units; below all of them: other")

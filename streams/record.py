@@ -5,7 +5,7 @@ from msgspec import Struct
 from streams import arbiter, remember
 from streams.actions import ACTIONS, Decision, candidate_id, held_id
 from streams.arbiter import Ruling
-from streams.competition import best_offer
+from streams.competition import choose
 from streams.events import Cause
 from streams.facts import Facts
 from streams.rules import Rules
@@ -13,10 +13,11 @@ from streams.state import Proposal
 
 
 class Circumstances(Struct, frozen=True):
-    """Whom, when (journal time), by which journal entry, in which trace."""
+    """Whom, when (the customer's time, and the last tick), by which journal entry, in which trace."""
 
     customer: str
     now_ms: int
+    ticked_ms: int
     position: int
     traceparent: str | None
 
@@ -29,7 +30,7 @@ def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: 
     several = remember.risks(facts, at.now_ms, rules.policy) if proposal.family == "retention" else {}
     risk = remember.combined(several) if several else candidate.risk
     value_minor = facts.worth_minor()
-    choice = best_offer(candidate.action, risk or 0.0, facts, rules.policy) if _is_offer(proposal) else None
+    choice = choose(proposal, facts, rules.policy, at.now_ms) if _is_offer(proposal) else None
     return Decision(
         id=identity,
         candidate=proposal.id,

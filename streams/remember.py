@@ -28,15 +28,16 @@ def remember_sent(known: Facts, sent: ActionSent, policy: Policy) -> None:
 
 def remember_contact(known: Facts, contact: Contact, policy: Policy) -> None:
     """Put an offer into the contact ledger."""
-    known.contacts = [*known.contacts, contact][-policy.contacts_kept_max :]
+    known.dossier.contacts = [*known.dossier.contacts, contact][-policy.contacts_kept_max :]
 
 
 def remember_signal(known: Facts, source: str, risk: float, now_ms: int, policy: Policy) -> None:
     """A trigger has seen a risk: it takes the place of what that trigger saw before; all together are the risk now."""
-    known.signals[source] = Signal(risk, now_ms)
+    dossier = known.dossier
+    dossier.signals[source] = Signal(risk, now_ms)
     fresh = risks(known, now_ms, policy)
-    known.signals = {name: signal for name, signal in known.signals.items() if name in fresh}
-    known.risk, known.risk_at_ms = combined(fresh), now_ms
+    dossier.signals = {name: signal for name, signal in dossier.signals.items() if name in fresh}
+    dossier.risk, dossier.risk_at_ms = combined(fresh), now_ms
 
 
 def risks(known: Facts, now_ms: int, policy: Policy) -> dict[str, float]:
@@ -44,7 +45,7 @@ def risks(known: Facts, now_ms: int, policy: Policy) -> dict[str, float]:
     over_ms = milliseconds(policy.risk_fades_over)
     left = {
         name: round(signal.risk * (1 - max(0, now_ms - signal.at_ms) / over_ms), 6)
-        for name, signal in sorted(known.signals.items())
+        for name, signal in sorted(known.dossier.signals.items())
     }
     return {name: risk for name, risk in left.items() if risk > 0}
 
@@ -64,35 +65,38 @@ def shares(several: dict[str, float]) -> dict[str, float]:
 
 
 def _remember_check(known: Facts, sent: ActionSent, policy: Policy) -> None:
+    dossier = known.dossier
     subject = sent.subject
     check = FraudCheck(subject["transaction"], subject["card"], subject["merchant"], sent.at_ms)
-    early = next((one for one in known.fraud_checks if one.transaction == check.transaction), None)
+    early = next((one for one in dossier.fraud_checks if one.transaction == check.transaction), None)
     if early is not None:
         check.answer, check.answered_at_ms = early.answer, early.answered_at_ms
-        known.fraud_checks.remove(early)
-    known.fraud_checks = [*known.fraud_checks, check][-policy.fraud_checks_kept_max :]
+        dossier.fraud_checks.remove(early)
+    dossier.fraud_checks = [*dossier.fraud_checks, check][-policy.fraud_checks_kept_max :]
 
 
 def _remember_profile(known: Facts, profile: events.Profile, _: Policy) -> None:
-    if profile.at_ms < known.profile_at_ms:
+    dossier = known.dossier
+    if profile.at_ms < dossier.profile_at_ms:
         return  # an older one that came late
-    known.profile_at_ms = profile.at_ms
-    known.time_zone = profile.time_zone
-    known.language = profile.language
-    known.channels = profile.channels
-    known.consents = profile.consents
-    known.value_minor = profile.value_minor
-    known.accounts = profile.accounts
-    known.cards = profile.cards
+    dossier.profile_at_ms = profile.at_ms
+    dossier.time_zone = profile.time_zone
+    dossier.language = profile.language
+    dossier.channels = profile.channels
+    dossier.consents = profile.consents
+    dossier.value_minor = profile.value_minor
+    dossier.accounts = profile.accounts
+    dossier.cards = profile.cards
 
 
 def _remember_verdict(known: Facts, verdict: events.Verdict, policy: Policy) -> None:
+    dossier = known.dossier
     if verdict.answer == "not_reached":
         return  # nobody answered: the check stays open
-    check = next((one for one in known.fraud_checks if one.transaction == verdict.transaction), None)
+    check = next((one for one in dossier.fraud_checks if one.transaction == verdict.transaction), None)
     if check is None:  # the answer came before the question: topics are read at different speeds
         check = FraudCheck(verdict.transaction, card="", merchant="", opened_at_ms=verdict.at_ms)
-        known.fraud_checks = [*known.fraud_checks, check][-policy.fraud_checks_kept_max :]
+        dossier.fraud_checks = [*dossier.fraud_checks, check][-policy.fraud_checks_kept_max :]
     check.answer, check.answered_at_ms = verdict.answer, verdict.at_ms
     if verdict.answer == "fraud":
         _pause(known, verdict.at_ms + milliseconds(policy.offers_pause_after_fraud))
@@ -104,17 +108,18 @@ def _remember_interaction(known: Facts, met: events.Interaction, policy: Policy)
     elif met.kind in ("complaint", "complaint_resolved"):
         said = Complaint(met.at_ms, met.subject or "", met.id, met.position)
         name = "complaints" if met.kind == "complaint" else "resolutions"
-        several = [one for one in getattr(known, name) if one.event != met.id]
+        several = [one for one in getattr(known.dossier, name) if one.event != met.id]
         several.append(said)
         several.sort(key=lambda one: (one.at_ms, one.event))
-        setattr(known, name, several[-policy.complaints_kept_max :])
+        setattr(known.dossier, name, several[-policy.complaints_kept_max :])
 
 
 def _remember_contract(known: Facts, contract: events.Contract, policy: Policy) -> None:
-    said, before = _term(contract), known.terms.pop(contract.contract, None)
-    known.terms[contract.contract] = said if before is None else _merged(before, said)
-    while len(known.terms) > policy.terms_kept_max:
-        del known.terms[next(iter(known.terms))]
+    dossier = known.dossier
+    said, before = _term(contract), dossier.terms.pop(contract.contract, None)
+    dossier.terms[contract.contract] = said if before is None else _merged(before, said)
+    while len(dossier.terms) > policy.terms_kept_max:
+        del dossier.terms[next(iter(dossier.terms))]
     if contract.status in ("signed", "renewed") and contract.price_minor:
         _earn(known, contract, contract.price_minor, policy)
 
@@ -147,12 +152,13 @@ def _said(last: Any, first: Any) -> Any:
 
 
 def _remember_statement(known: Facts, statement: events.CardStatement, _: Policy) -> None:
+    dossier = known.dossier
     if statement.closing_balance_minor <= 0:
         return  # nothing was owed: it says nothing about how the customer pays, least of all after the last use
     is_full = statement.paid_minor >= statement.closing_balance_minor
-    is_full = is_full and dict(known.statements).get(statement.period_to_ms, True)  # of several cards, every one
-    several = [one for one in known.statements if one[0] != statement.period_to_ms]
-    known.statements = sorted([*several, (statement.period_to_ms, is_full)])[-facts.STATEMENTS_KEPT :]
+    is_full = is_full and dict(dossier.statements).get(statement.period_to_ms, True)  # of several cards, every one
+    several = [one for one in dossier.statements if one[0] != statement.period_to_ms]
+    dossier.statements = sorted([*several, (statement.period_to_ms, is_full)])[-facts.STATEMENTS_KEPT :]
 
 
 def _remember_card(known: Facts, used: events.CardTransaction, policy: Policy) -> None:
@@ -177,7 +183,7 @@ def _remember_purchase(known: Facts, purchase: events.Purchase, policy: Policy) 
 
 
 def _remember_response(known: Facts, response: events.Response, _: Policy) -> None:
-    for contact in known.contacts:
+    for contact in known.dossier.contacts:
         is_stronger = facts.RESPONSES.index(response.kind) > facts.RESPONSES.index(contact.response)
         if contact.decision == response.action_id and is_stronger:
             contact.response, contact.responded_at_ms = response.kind, response.at_ms
@@ -187,7 +193,7 @@ def _remember_response(known: Facts, response: events.Response, _: Policy) -> No
 
 def _earn(known: Facts, event: events.Event, amount_minor: int, policy: Policy) -> None:
     """The margin of what was paid, for the value of customers whose profile names none."""
-    percent = policy.margin_percent.get(events.event_type_name(event), 0)
+    percent = policy.margin_percent.get(_NAMES[type(event)], 0)
     _count(known.margins, event.at_ms // facts.MONTH_MS, amount_minor * percent // 100, facts.MONTHS_KEPT)
 
 
@@ -197,8 +203,9 @@ def _count(counts: dict[int, int], period: int, more: int, kept: int) -> None:
         return
     counts[period] = counts.get(period, 0) + more
     oldest = max(counts) - kept
-    for one in [one for one in counts if one <= oldest]:
-        del counts[one]
+    if min(counts) <= oldest:
+        for one in [one for one in counts if one <= oldest]:
+            del counts[one]
 
 
 def _use(known: Facts, names: tuple[str, ...], at_ms: int, policy: Policy) -> None:
@@ -210,7 +217,7 @@ def _use(known: Facts, names: tuple[str, ...], at_ms: int, policy: Policy) -> No
 
 
 def _pause(known: Facts, until_ms: int) -> None:
-    known.offers_paused_until_ms = max(known.offers_paused_until_ms, until_ms)
+    known.dossier.offers_paused_until_ms = max(known.dossier.offers_paused_until_ms, until_ms)
 
 
 _BY_TYPE: dict[type[events.Event], Callable[[Facts, Any, Policy], None]] = {
@@ -225,3 +232,4 @@ _BY_TYPE: dict[type[events.Event], Callable[[Facts, Any, Policy], None]] = {
     events.Usage: _remember_usage,
     events.Response: _remember_response,
 }
+_NAMES = {kind: events.event_type_name(kind) for kind in _BY_TYPE}

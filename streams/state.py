@@ -1,13 +1,15 @@
 """What is kept of one customer, as one msgpack blob in the table.
 
 The blob is an array whose fields are only ever appended, so the last release's blobs still read. Sub-states of triggers
-stay encoded until their trigger runs: an event pays only for the triggers that listen to it.
+stay encoded until their trigger runs, the dossier and the decisions until somebody asks: an event pays for what it
+touches. What stays encoded is stored as bytes with their length in front, so that it is passed over in one step.
 """
 
-import hashlib
+from functools import cached_property
+from hashlib import blake2b
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Struct, field
 
 from streams.actions import Decision, Outcome
 from streams.events import Cause
@@ -18,13 +20,14 @@ FINGERPRINT_BYTES = 8
 
 
 class Proposal(Struct, array_like=True):
-    """A trigger's candidate on its way through the arbiter."""
+    """A trigger's candidate on its way through the arbiter; `held_since_ms` is when it was first held."""
 
     id: str
     trigger: str
     family: str
     candidate: Candidate
     traceparent: str | None = None
+    held_since_ms: int | None = None
 
 
 class Held(Struct, array_like=True):
@@ -47,7 +50,7 @@ class Brief(Struct, array_like=True):
     causes: tuple[Cause, ...] = ()
 
 
-class Customer(Struct, array_like=True):
+class Customer(Struct, array_like=True, dict=True):
     """One customer.
 
     Attributes:
@@ -57,17 +60,24 @@ class Customer(Struct, array_like=True):
         triggers: encoded sub-state of each trigger.
         due: due time of each trigger that waits.
         held: candidates that wait in the arbiter.
-        decisions: the latest, oldest first.
+        told: the latest decisions as they were stored; `encode` brings them up to date.
+        now_ms: the customer's journal time, which never runs backwards; -1 before the first entry.
     """
 
     due_ms: int | None = None
     position: int = -1
     seen: bytes = b""
     facts: Facts = field(default_factory=Facts)
-    triggers: dict[str, Raw] = field(default_factory=dict)
+    triggers: dict[str, bytes] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
-    decisions: list[Brief] = field(default_factory=list)
+    told: bytes = b""
+    now_ms: int = -1
+
+    @cached_property
+    def decisions(self) -> list[Brief]:
+        """The latest, oldest first."""
+        return _decode_told(self.told) if self.told else []
 
 
 class Header(Struct, array_like=True):
@@ -77,15 +87,24 @@ class Header(Struct, array_like=True):
     position: int = -1
 
 
-encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
+_decode_told = msgspec.msgpack.Decoder(list[Brief]).decode
 decode = msgspec.msgpack.Decoder(Customer).decode
 decode_header = msgspec.msgpack.Decoder(Header).decode
 
 
+def encode(customer: Customer) -> bytes:
+    """The blob; what nobody asked for goes into it as it came."""
+    customer.facts.pack()
+    if "decisions" in customer.__dict__:
+        customer.told = _encode(customer.decisions)
+    return _encode(customer)
+
+
 def note_event(customer: Customer, event_id: str, kept_max: int) -> bool:
     """Remember an event id among the latest `kept_max`; False if it is there already: a repeat."""
-    fingerprint = hashlib.blake2b(event_id.encode(), digest_size=FINGERPRINT_BYTES).digest()
-    if _holds(customer.seen, fingerprint):
+    fingerprint = blake2b(event_id.encode(), digest_size=FINGERPRINT_BYTES).digest()
+    if fingerprint in customer.seen and _holds(customer.seen, fingerprint):
         return False
     customer.seen = (customer.seen + fingerprint)[-kept_max * FINGERPRINT_BYTES :] if kept_max else b""
     return True

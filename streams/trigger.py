@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -74,6 +74,7 @@ def milliseconds(duration: timedelta) -> int:
 
 
 Rule = Callable[..., Iterator[Candidate]]
+Heeds = Callable[[Any], bool]
 
 
 class Trigger(Struct, frozen=True, kw_only=True):
@@ -84,6 +85,8 @@ class Trigger(Struct, frozen=True, kw_only=True):
         quiet: its own reasons for silence.
         state_bytes_max: bound of its encoded state under the shipped config; the generic suite holds it to that.
         with_customer: whether the rule takes the shared facts as fourth argument.
+        heeds: whether an event or `ActionSent` is anything to it, by that alone. For one that isn't, not even its state
+            is decoded: a login costs nothing where only complaints count. None: all are.
     """
 
     name: str
@@ -96,11 +99,13 @@ class Trigger(Struct, frozen=True, kw_only=True):
     state_bytes_max: int
     with_customer: bool
     documentation: str
+    heeds: Heeds | None = None
 
 
-def trigger(
+def trigger(  # noqa: PLR0913 - each is a property of the trigger, by name
     *,
     on: tuple[type, ...],
+    heeds: Heeds | None = None,
     config: type[Struct],
     state: type[Struct],
     quiet: tuple[str, ...] = (),
@@ -116,6 +121,7 @@ def trigger(
             name=name,
             family=family,
             on=on,
+            heeds=heeds,
             config=config,
             state=state,
             rule=rule,

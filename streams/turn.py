@@ -7,13 +7,13 @@ compete: the best one is sent.
 from collections.abc import Callable
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from streams import arbiter, record, remember, state
 from streams.actions import ACTIONS, Decision, candidate_id
 from streams.arbiter import Question, Ruling
-from streams.competition import best_offer
+from streams.competition import choose
 from streams.events import Event
 from streams.facts import Contact
 from streams.journal import Tick
@@ -44,19 +44,20 @@ class Turn:
         self._witness = witness
 
     def close(self) -> Customer:
-        """Stamp the record with the entry's position and its earliest due time."""
+        """Stamp the record with the entry's position, its time and the earliest due time."""
         customer = self.customer
-        customer.position = self.circumstances.position
-        if customer.held or customer.due:
-            customer.due_ms = min([*customer.due.values(), *(held.until_ms for held in customer.held)])
-        else:
-            customer.due_ms = None
+        customer.position, customer.now_ms = self.circumstances.position, self.circumstances.now_ms
+        customer.due_ms = min(customer.due.values(), default=None)
+        for held in customer.held:
+            customer.due_ms = held.until_ms if customer.due_ms is None else min(customer.due_ms, held.until_ms)
         return customer
 
     def hear(self, entry: Event | ActionSent) -> None:
-        """Run every trigger that listens to this type of entry."""
+        """Run every trigger that listens to this type of entry and heeds this one."""
         for listener in self.rules.hearing.get(type(entry), ()):
-            self.run(listener, entry)
+            heeds = listener.trigger.heeds
+            if heeds is None or heeds(entry):
+                self.run(listener, entry)
 
     def run(self, listener: Listener, entry: Event | ActionSent | Tick) -> None:
         """Run one trigger; if it breaks, its state stays and its candidates are void."""
@@ -71,7 +72,7 @@ class Turn:
         except Exception as error:  # noqa: BLE001 - any trigger may break in any way; the customer's others go on
             self._record(self.failure(one.name, one.family, error))
             return
-        self._keep(listener, own, isinstance(entry, Tick))
+        self._keep(listener, own, entry.at_ms if isinstance(entry, Tick) else None)
         for candidate in candidates:
             self._settle(listener, candidate)
 
@@ -87,12 +88,12 @@ class Turn:
         """The record of a trigger that broke, or of the engine."""
         return record.failed(trigger, family, error, self.rules, self.circumstances)
 
-    def _keep(self, listener: Listener, own: Struct, ticked: bool) -> None:  # noqa: FBT001 - one caller, named there
+    def _keep(self, listener: Listener, own: Struct, ticked_ms: int | None) -> None:
         customer, name, encoded = self.customer, listener.trigger.name, _encode_state(own)
         if encoded != listener.empty or name in customer.triggers:
-            customer.triggers[name] = Raw(encoded)
+            customer.triggers[name] = encoded
         due_ms: int | None = getattr(own, "due_ms", None)
-        if due_ms is None or (ticked and due_ms <= self.circumstances.now_ms):
+        if due_ms is None or (ticked_ms is not None and due_ms <= ticked_ms):
             customer.due.pop(name, None)
         else:
             customer.due[name] = due_ms
@@ -118,10 +119,9 @@ class Turn:
         return {held.proposal.id for held in customer.held} | {one.id for one in customer.decisions}
 
     def _judge(self, proposal: Proposal) -> Ruling:
-        at = self.circumstances
-        question = Question(
-            proposal.candidate, proposal.trigger, at.customer, self.customer.facts, self.rules.policy, at.now_ms
-        )
+        at, facts, policy = self.circumstances, self.customer.facts, self.rules.policy
+        whom = (proposal.candidate, proposal.trigger, at.customer)
+        question = Question(*whom, facts, policy, at.now_ms, at.ticked_ms, proposal.held_since_ms)
         if self._witness is not None:
             self._witness(proposal, question)
         return arbiter.judge(question)
@@ -154,10 +154,10 @@ class Turn:
     def _is_live_offer(self, proposal: Proposal) -> bool:
         return ACTIONS[proposal.candidate.action].is_offer and not self.rules.listeners[proposal.trigger].shadow
 
-    def _worth(self, proposal: Proposal) -> tuple[float, str]:
-        """What a candidate competes by: its own risk, the customer's value, its best offer; then its name."""
-        risk, facts = proposal.candidate.risk or 0.0, self.customer.facts
-        return best_offer(proposal.candidate.action, risk, facts, self.rules.policy).worth_minor, proposal.id
+    def _worth(self, proposal: Proposal) -> tuple[float, float, str]:
+        """What a candidate competes by: the worth of its best offer; then its own risk, then its name."""
+        choice = choose(proposal, self.customer.facts, self.rules.policy, self.circumstances.now_ms)
+        return choice.worth_minor, proposal.candidate.risk or 0.0, proposal.id
 
     def _carry_out(self, proposal: Proposal, ruling: Ruling) -> None:
         listener = self.rules.listeners.get(proposal.trigger)
@@ -193,8 +193,10 @@ class Turn:
         remember.remember_contact(self.customer.facts, contact, self.rules.policy)
 
     def _hold(self, proposal: Proposal, ruling: Ruling) -> None:
-        held = self.customer.held
-        until_ms = ruling.until_ms if ruling.until_ms is not None else self.circumstances.now_ms
+        held, now_ms = self.customer.held, self.circumstances.now_ms
+        until_ms = ruling.until_ms if ruling.until_ms is not None else now_ms
+        if proposal.held_since_ms is None:
+            proposal.held_since_ms = now_ms
         held.append(Held(proposal, ruling.reason or "", until_ms))
         if len(held) > self.rules.policy.held_kept_max:
             self._put_down(held.pop(0).proposal, arbiter.suppressed(arbiter.DISPLACED))

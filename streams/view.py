@@ -7,6 +7,8 @@ from msgspec import Struct
 
 from streams import state
 
+COUNTED = ("card_used_at_ms", "margins", "touches", "uses")
+
 
 class View(Struct, frozen=True):
     """What is written to Redis for one customer.
@@ -26,13 +28,13 @@ class View(Struct, frozen=True):
 def describe(name: str, blob: bytes) -> View:
     """The view of the customer `name` whose state is `blob`."""
     customer = state.decode(blob)
-    facts = customer.facts
-    rank = facts.risk * facts.value_minor if facts.risk_at_ms >= 0 else None
+    facts, dossier = customer.facts, customer.facts.dossier
+    rank = dossier.risk * dossier.value_minor if dossier.risk_at_ms >= 0 else None
     document = {
         "customer": name,
         "position": customer.position,
-        "facts": _named(facts),
-        "risk": facts.risk,
+        "facts": {**_named(dossier), **{name: _plain(getattr(facts, name)) for name in COUNTED}},
+        "risk": dossier.risk,
         "rank_minor": rank,
         "waiting": [
             {"reason": held.reason, "until_ms": held.until_ms, **_named(held.proposal)} for held in customer.held

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from agents import config_files, settings
+from agents.demo.commit import commit
 from agents.demo.generator import EVENTS_PER_CUSTOMER
 from agents.unit_of_work import Place
 from bench import __main__, check, core, data, report
@@ -28,7 +29,7 @@ def prepared() -> Prepared:
 
 
 def report_of(measured: core.Core, runs: list[Run]) -> report.Report:
-    return report.Report(report.machine(), report.versions(), report.commit(), EVENTS, 7, 3, measured, runs)
+    return report.Report(report.machine(), report.versions(), commit(), EVENTS, 7, 3, measured, runs)
 
 
 def test_every_part_has_a_speed_for_each_repeat(prepared: Prepared) -> None:
@@ -140,7 +141,9 @@ def test_the_command_prints_tables_and_writes_every_row(tmp_path: Path, capsys: 
     file = tmp_path / "bench.json"
     code = __main__.bench(events=EVENTS, repeats=2, workers=(0,), json=file)
     assert code == 0
-    assert "decide, all triggers off" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "decide, three triggers" in printed
+    assert "decide, all triggers off" in printed
     written = msgspec.json.decode(file.read_bytes(), type=report.Report)
-    assert [len(row.runs_us) for row in written.core.rows] == [2, 2, 2]
+    assert [len(row.runs_us) for row in written.core.rows] == [2, 2, 2, 2]
     assert written.machine["cores"] >= 1

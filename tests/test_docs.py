@@ -112,13 +112,13 @@ def test_the_guides_trigger_works_once_its_files_are_in_place(tmp_path: Path) ->
     for name in ("agents", "config", "docs", "streams", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    assert [Path(path).suffix for path, _ in guide_files()] == [".py", ".yaml", ".yaml"]
+    assert [Path(path).suffix for path, _ in guide_files()] == [".py", ".yaml", ".yaml", ".yaml"]
     for path, content in guide_files():
         with (tmp_path / path).open("a") as file:
             file.write(content)
     run_in(tmp_path, "-c", "from agents.cli import main; main(['docs', 'triggers'])")
     run_in(tmp_path, "-c", "from agents.cli import main; main(['config', 'check', '--config', 'config'])")
-    suites = [f"tests/core/test_{name}.py" for name in ("triggers", "trigger_catalogue", "scenarios")]
+    suites = [f"tests/core/test_{name}.py" for name in ("triggers", "trigger_catalogue", "scenarios", "boundaries")]
     chosen = "repeated_calls or one_name or up_to_date or shipped"
     ended = run_in(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *suites)
     passed = re.search(r"(\d+) passed", ended)

@@ -18,6 +18,7 @@ NOT_OURS = {
 LINES_MAX = 250
 FUNCTION_LINES_MAX = 40
 LOCKS = ("requirements.lock", "requirements-runtime.lock", "requirements-build.lock")
+PEERS = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("bench/peers/environments/*.lock"))]
 UNFINISHED = re.compile(r"\b(?:[T]ODO|[F]IXME|[X]XX|[H]ACK)\b")
 REGISTRY = re.compile(r"[p]ypi\.|[p]ythonhosted|[m]aven\.org|[m]aven2|[n]pmjs", re.IGNORECASE)
 MACHINE = re.compile(r"(?<![\w.}])/(?:root|work|home|Users|tmp)/\w|[A-Z]:\\\\?Users")
@@ -81,7 +82,7 @@ def test_functions_are_short() -> None:
     assert [one for one in functions if one[1] > FUNCTION_LINES_MAX] == []
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, *PEERS])
 def test_a_lock_has_a_hash_for_each_package_and_nothing_else(name: str) -> None:
     text = (ROOT / name).read_text()
     assert "".join(f"{found.group()}\n" for found in FIXED.finditer(text)) == text
@@ -92,7 +93,7 @@ def test_locks_are_of_the_packages_that_the_project_asks_for() -> None:
     described = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project, extras = described["project"], described["project"]["optional-dependencies"]
     wanted = {
-        "requirements.lock": [*project["dependencies"], *extras["stack"], *extras["dev"]],
+        "requirements.lock": [*project["dependencies"], *extras["stack"], *extras["dev"], *extras["bench"]],
         "requirements-runtime.lock": project["dependencies"],
         "requirements-build.lock": described["build-system"]["requires"],
     }

@@ -114,9 +114,11 @@ def _lengths(blob: bytes) -> Iterator[tuple[str, int]]:
     yield DECISIONS, len(customer.decisions)
     yield "held", len(customer.held)
     facts = customer.facts
-    for name in ("contacts", "fraud_checks", "complaints", "terms", "statements", "margins", "touches", "uses"):
+    for name in ("margins", "touches", "uses"):
         yield name, len(getattr(facts, name))
-    yield "complaints", len(facts.resolutions)
+    for name in ("contacts", "fraud_checks", "complaints", "terms", "statements"):
+        yield name, len(getattr(facts.dossier, name))
+    yield "complaints", len(facts.dossier.resolutions)
     yield "event_ids", len(customer.seen) // state.FINGERPRINT_BYTES
     known = trigger.load()
     for name in customer.triggers.keys() & known.keys():

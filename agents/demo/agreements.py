@@ -9,6 +9,7 @@ from streams.calendar import add_months, local, period_ms
 from streams.events import Contract, Usage
 
 MONTH_END_ONE_IN = 4
+RUN_OUT_MS = 44 * DAY_MS  # two weeks in which it may still be renewed, and a month's wait
 
 
 class Term(NamedTuple):
@@ -58,6 +59,11 @@ def say(plan: Plan, term: Term, status: str, at_ms: int, reason: str | None = No
     """Plant another word on a contract, such as that it was `cancelled`, and return its id."""
     names = {"contract": term.contract, "product": term.product}
     return plan.happen(Contract, at_ms, status=status, reason=reason, **names)
+
+
+def run_out(plan: Plan, term: Term) -> None:
+    """Let a term end without a word; after a while, an offer to come back is due."""
+    plan.expect("win_back", "win_back_offer", term.until_ms + RUN_OUT_MS, [term.event])
 
 
 def use(plan: Plan, term: Term, at_ms: int, score: int | None = None) -> str:

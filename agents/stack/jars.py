@@ -7,9 +7,10 @@ dependency resolution here and no POM to trust; `relock` is the one place that r
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from agents.stack.errors import StackError
 ENDPOINT = ("org.apache.kafka:kafka_2.13:4.1.0", "org.slf4j:slf4j-simple:1.7.36")
 """What the lock is made from. Without slf4j-simple the broker runs, but logs nothing."""
 
+BROKER = files("agents.stack").joinpath("kafka-jars.sha256")
 DOWNLOADS_AT_ONCE = 8
 
 
@@ -45,19 +47,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bellwether" / "kafka"
 
 
-def locked() -> list[Jar]:
+def locked(lock: Traversable = BROKER) -> list[Jar]:
     """Every pinned jar, in the order of the lock file."""
-    lines = files("agents.stack").joinpath("kafka-jars.sha256").read_text(encoding="utf-8").splitlines()
-    return [Jar(*line.split()) for line in lines]
+    return [Jar(*line.split()) for line in lock.read_text(encoding="utf-8").splitlines()]
 
 
-def class_path(cache: Path) -> str:
-    """Class path of the broker, every jar on it checked; missing ones are fetched first.
+def class_path(cache: Path, lock: Traversable = BROKER) -> str:
+    """Class path of a lock file's jars (the broker's), every one checked; missing ones are fetched first.
 
     Raises:
         StackError: a jar differs from its pin, or can't be fetched.
     """
-    jars = locked()
+    jars = locked(lock)
     _fetch([jar for jar in jars if not (cache / jar.name).exists()], cache)
     for jar in jars:
         path = cache / jar.name
@@ -65,11 +66,11 @@ def class_path(cache: Path) -> str:
     return os.pathsep.join(str(cache / jar.name) for jar in jars)
 
 
-def relock() -> str:
-    """Text of a fresh lock file, as jgo resolves `ENDPOINT` today. For whoever raises Kafka's version."""
+def relock(endpoint: Sequence[str] = ENDPOINT) -> str:
+    """Text of a fresh lock file, as jgo resolves the endpoint today. For whoever raises Kafka's version."""
     with tempfile.TemporaryDirectory() as scratch:
         maven = _maven(Path(scratch))
-        asked, drawn_in = maven.resolver.resolve([maven.create_dependency(part) for part in ENDPOINT])
+        asked, drawn_in = maven.resolver.resolve([maven.create_dependency(part) for part in endpoint])
         artifacts = [dependency.artifact for dependency in (*asked, *drawn_in)]
         lines = [(f"{a.groupId}:{a.artifactId}:{a.version}", _sha256(a.resolve())) for a in artifacts]
     return "".join(f"{digest}  {coordinate}\n" for coordinate, digest in sorted(lines))

@@ -77,7 +77,7 @@ def answers(asked: Asked) -> Iterator[Row]:
     for step in asked.steps:
         if step.outcome is not None:
             yield when, entry, step.objection, _answer(step)
-    yield when, entry, "so" if asked.steps else "nothing: it passes at once", _result(asked)
+    yield when, entry, "so" if asked.steps else "nothing", _result(asked)
 
 
 def _answer(step: Step) -> str:

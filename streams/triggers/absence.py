@@ -57,7 +57,7 @@ def put_mark(marks: list[Mark], mark: Mark, kept_max: int) -> list[Mark]:
 
 def closing(names: Collection[str], customer: Facts, now_ms: int) -> Term | None:
     """The word that closed a contract of one of these names or products, unless another one of them runs."""
-    own = [term for name, term in customer.terms.items() if name in names or term.product in names]
+    own = [term for name, term in customer.dossier.terms.items() if name in names or term.product in names]
     if any(term.runs(now_ms) for term in own):
         return None
     return max((term for term in own if term.status in ENDED), key=lambda term: (term.at_ms, term.event), default=None)

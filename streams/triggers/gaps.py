@@ -19,6 +19,14 @@ def spread(values: Sequence[int]) -> int:
     return median([abs(value - middle) for value in values])
 
 
+def spread_but_one(values: Sequence[int]) -> int:
+    """How far from the median all values but one are at most. ValueError below two."""
+    if len(values) < 2:  # noqa: PLR2004 - one and another
+        raise ValueError("Expected two values at least")
+    middle = median(values)
+    return sorted(abs(value - middle) for value in values)[-2]
+
+
 def gaps(times_ms: Sequence[int]) -> list[int]:
     """The times between each and the next, oldest first; one fewer than there are."""
     return [later - earlier for earlier, later in pairwise(times_ms)]

@@ -106,7 +106,7 @@ def fetched(*, damaged: bool = False) -> PartitionRecords:
     fill(batch, [Record(b"key", b"value")] * 3, 0)
     data = batch._build()
     if damaged:
-        data[-1] ^= 1
+        data[-2] ^= 1  # the last letter of the last value
     return PartitionRecords(
         TopicPartition("topic", 0), MemoryRecords(bytes(data)), [], 0, None, None, check_crcs=True, isolation_level=1
     )

@@ -189,7 +189,7 @@ def held_journal(**policy: int) -> Journal:
     journal = Journal(rules(listener(at_once), **policy))
     journal.take(profile("c1"))
     customer = journal.customer("c1")
-    customer.facts.fraud_checks = [FraudCheck("t", "card", "merchant", opened_at_ms=0)]
+    customer.facts.dossier.fraud_checks = [FraudCheck("t", "card", "merchant", opened_at_ms=0)]
     journal.partition.table[b"c1"] = state.encode(customer)
     return journal
 
@@ -234,11 +234,11 @@ def test_held_for_the_same_reason_again_is_another_decision() -> None:
     night_ms = 22 * 3_600_000
     held = journal.take(profile("c1"), login("c1", night_ms))
     customer = journal.customer("c1")
-    customer.facts.fraud_checks = [FraudCheck("t", "card", "merchant", opened_at_ms=night_ms)]
+    customer.facts.dossier.fraud_checks = [FraudCheck("t", "card", "merchant", opened_at_ms=night_ms)]
     journal.partition.table[b"c1"] = state.encode(customer)
     asked = journal.take(visit("c1", night_ms + 1))
     customer = journal.customer("c1")
-    customer.facts.fraud_checks[0].answer = "genuine"
+    customer.facts.dossier.fraud_checks[0].answer = "genuine"
     journal.partition.table[b"c1"] = state.encode(customer)
     again = journal.take(visit("c1", night_ms + 2))
     told = [*held, *asked, *again]

@@ -68,8 +68,8 @@ def test_a_resolution_is_of_complaints_about_the_same_thing() -> None:
 
 
 def test_the_same_complaint_twice_is_one_and_the_latest_are_kept() -> None:
-    assert len(known_of(complaint(1), complaint(1)).complaints) == 1
-    kept = known_of(*(complaint(day) for day in (3, 1, 5, 2, 4, 6))).complaints
+    assert len(known_of(complaint(1), complaint(1)).dossier.complaints) == 1
+    kept = known_of(*(complaint(day) for day in (3, 1, 5, 2, 4, 6))).dossier.complaints
     assert [one.at_ms for one in kept] == [NOW_MS + day * DAY_MS for day in (3, 4, 5, 6)]
     assert kept[0].cause.event == "Interaction-3"
 
@@ -81,13 +81,13 @@ def contract(day: float, status: str, **fields: Any) -> Event:
 def test_a_term_is_what_the_latest_word_on_it_says() -> None:
     signed = contract(0, "signed", starts_at_ms=NOW_MS, ends_at_ms=NOW_MS + 365 * DAY_MS, price_minor=9_000)
     automatic = contract(5, "auto_renewal_on")
-    assert known_of(signed, automatic).terms["k1"].is_auto_renewed
-    assert known_of(signed, automatic).terms["k1"].status == "signed"
-    assert known_of(signed, automatic).terms["k1"].ends_at_ms == NOW_MS + 365 * DAY_MS
-    assert not known_of(signed, automatic, contract(6, "auto_renewal_off")).terms["k1"].is_auto_renewed
+    assert known_of(signed, automatic).dossier.terms["k1"].is_auto_renewed
+    assert known_of(signed, automatic).dossier.terms["k1"].status == "signed"
+    assert known_of(signed, automatic).dossier.terms["k1"].ends_at_ms == NOW_MS + 365 * DAY_MS
+    assert not known_of(signed, automatic, contract(6, "auto_renewal_off")).dossier.terms["k1"].is_auto_renewed
     cancelled = contract(9, "cancelled")
-    assert known_of(signed, automatic, cancelled).terms == known_of(cancelled, automatic, signed).terms
-    assert known_of(cancelled, signed).terms["k1"].status == "cancelled"
+    assert known_of(signed, automatic, cancelled).dossier.terms == known_of(cancelled, automatic, signed).dossier.terms
+    assert known_of(cancelled, signed).dossier.terms["k1"].status == "cancelled"
     assert set(known_of(signed).running_terms(NOW_MS + DAY_MS)) == {"k1"}
     assert known_of(signed).running_terms(NOW_MS + 366 * DAY_MS) == {}
 
@@ -111,7 +111,7 @@ def test_the_least_heard_of_contracts_make_room() -> None:
         event(Contract, day, contract=f"k{day}", product="p", status="signed")
         for day in range(POLICY.terms_kept_max + 3)
     ]
-    assert list(known_of(*several).terms) == [f"k{day}" for day in range(3, POLICY.terms_kept_max + 3)]
+    assert list(known_of(*several).dossier.terms) == [f"k{day}" for day in range(3, POLICY.terms_kept_max + 3)]
 
 
 def statement(month: int, *, is_full: bool, closing_minor: int = 1000) -> Event:
@@ -171,7 +171,7 @@ def test_the_value_is_the_profiles_else_the_margin_of_the_last_year() -> None:
         used(0), bought, contract(1, "signed", price_minor=10_000), contract(2, "cancelled", price_minor=5)
     )
     assert known.worth_minor() == 50 + 1_500 + 2_000
-    known.value_minor = 7
+    known.dossier.value_minor = 7
     assert known.worth_minor() == 7
     years = known_of(*(used(31 * month) for month in range(30)))
     assert len(years.margins) <= 12
@@ -188,34 +188,37 @@ def test_touches_are_counted_by_week_and_only_the_latest_kept() -> None:
 
 
 def test_a_response_tells_its_contact_and_only_ever_more() -> None:
-    known = Facts(
-        contacts=[Contact(NOW_MS, "t", "loan_offer", decision="d1"), Contact(NOW_MS, "t", "x", decision="d2")]
-    )
+    known = Facts()
+    known.dossier.contacts = [
+        Contact(NOW_MS, "t", name, decision=one) for name, one in (("loan_offer", "d1"), ("x", "d2"))
+    ]
     for kind in ("opened", "delivered", "declined"):
         remember.remember_event(known, event(Response, 1, action_id="d1", kind=kind), POLICY)
-    assert [(one.response, one.responded_at_ms) for one in known.contacts] == [("declined", NOW_MS + DAY_MS), ("", -1)]
+    responses = [(one.response, one.responded_at_ms) for one in known.dossier.contacts]
+    assert responses == [("declined", NOW_MS + DAY_MS), ("", -1)]
 
 
 def test_offers_are_ignored_in_a_row_until_one_is_opened() -> None:
     week = timedelta(days=7)
     old = [Contact(NOW_MS - day * DAY_MS, "t", "a", response=said) for day, said in ((40, ""), (30, "opened"))]
-    known = Facts(contacts=[*old, Contact(NOW_MS - 20 * DAY_MS, "t", "a"), Contact(NOW_MS - 9 * DAY_MS, "t", "a")])
+    known = Facts()
+    known.dossier.contacts = [*old, *(Contact(NOW_MS - day * DAY_MS, "t", "a") for day in (20, 9))]
     assert known.ignored_in_a_row(NOW_MS, week) == 2
-    known.contacts.append(Contact(NOW_MS - 8 * DAY_MS, "t", "a", is_held_out=True))
-    known.contacts.append(Contact(NOW_MS - DAY_MS, "t", "a"))
+    known.dossier.contacts.append(Contact(NOW_MS - 8 * DAY_MS, "t", "a", is_held_out=True))
+    known.dossier.contacts.append(Contact(NOW_MS - DAY_MS, "t", "a"))
     assert known.ignored_in_a_row(NOW_MS, week) == 2, "neither who got nothing nor who still has time ignores"
 
 
 def test_risks_fade_combine_and_share() -> None:
     known = Facts()
     remember.remember_signal(known, "balance_drop", 0.5, NOW_MS, POLICY)
-    assert known.risk == 0.5
+    assert known.dossier.risk == 0.5
     remember.remember_signal(known, "lapsed", 0.4, NOW_MS + 45 * DAY_MS, POLICY)
     assert remember.risks(known, NOW_MS + 45 * DAY_MS, POLICY) == {"balance_drop": 0.25, "lapsed": 0.4}
-    assert known.risk == pytest.approx(1 - 0.75 * 0.6)
+    assert known.dossier.risk == pytest.approx(1 - 0.75 * 0.6)
     shares = remember.shares(remember.risks(known, NOW_MS + 45 * DAY_MS, POLICY))
-    assert sum(shares.values()) == pytest.approx(known.risk)
+    assert sum(shares.values()) == pytest.approx(known.dossier.risk)
     assert shares["lapsed"] > shares["balance_drop"]
     remember.remember_signal(known, "lapsed", 0.1, NOW_MS + 95 * DAY_MS, POLICY)
-    assert set(known.signals) == {"lapsed"}, "what has faded is forgotten"
+    assert set(known.dossier.signals) == {"lapsed"}, "what has faded is forgotten"
     assert remember.shares({}) == {}

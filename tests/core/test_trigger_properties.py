@@ -1,5 +1,6 @@
 """What must hold for triggers whatever the numbers are."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +8,7 @@ from streams.events import AccountMovement, CardTransaction
 from streams.facts import Facts
 from streams.trigger import load
 from streams.triggers.bounded import put_last
+from streams.triggers.gaps import spread, spread_but_one
 from streams.triggers.savings import Account, Movement
 from streams.triggers.wording import length, money
 
@@ -137,3 +139,18 @@ def test_put_last_keeps_the_latest_used(keys: list[int], kept_max: int) -> None:
         put_last(kept, key, None, kept_max)
     latest = list(dict.fromkeys(reversed(keys)))[:kept_max]
     assert list(kept) == latest[::-1]
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=2), st.integers(0, 10**12))
+def test_one_value_that_is_far_off_changes_no_spread_and_two_change_the_stricter_one(
+    values: list[int], far: int
+) -> None:
+    assert spread_but_one(values) >= spread(values)
+    alike = [60, 60, 61, 59, 60]
+    assert spread_but_one([*alike, far]) <= 1
+    assert spread_but_one([*alike, 1000, 1000 + far]) == 940
+
+
+def test_all_values_but_one_need_two() -> None:
+    with pytest.raises(ValueError, match="two"):
+        spread_but_one([60])

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from agents import config_files, settings
-from agents.demo import quality
+from agents.demo import scoring
 from agents.demo.generator import generate
 from agents.demo.truth import TOLERANCE_MS, Case, Truth, near_miss_of, score
 from streams.actions import Decision
@@ -123,9 +123,9 @@ def test_the_engines_own_failures_are_not_scored() -> None:
 
 
 @cache
-def decided(order: quality.Order) -> quality.Outcome:
+def decided(order: scoring.Order) -> scoring.Outcome:
     """What the shipped rules make of a data set."""
-    return quality.measure(generate(60_000, 5), config_files.load(settings.PACKAGED_CONFIG), order)
+    return scoring.measure(generate(60_000, 5), config_files.load(settings.PACKAGED_CONFIG), order)
 
 
 def outcomes(note: str, trigger: str) -> list[list[tuple[str, str | None]]]:
@@ -137,11 +137,11 @@ def outcomes(note: str, trigger: str) -> list[list[tuple[str, str | None]]]:
     ]
 
 
-@pytest.mark.parametrize("order", quality.ORDERS)
-def test_the_shipped_rules_agree_with_the_labels(order: quality.Order) -> None:
+@pytest.mark.parametrize("order", scoring.ORDERS)
+def test_the_shipped_rules_agree_with_the_labels(order: scoring.Order) -> None:
     several = [decided(order)]
-    assert [row for row in quality.rows_of(several, order) if not row.is_good] == []
-    assert quality.false_checks_per_10_000(several) <= quality.FALSE_CHECKS_PER_10_000_MAX
+    assert [row for row in scoring.rows_of(several, order) if not row.is_good] == []
+    assert scoring.false_checks_per_10_000(several) <= scoring.FALSE_CHECKS_PER_10_000_MAX
 
 
 def test_who_agreed_to_nothing_is_found_and_left_alone() -> None:

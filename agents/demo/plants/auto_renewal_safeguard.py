@@ -4,7 +4,7 @@ signed, auto-renewal on        unused: still wanted?    renewed
 --o---------------------------------|---------------------o|payment_confirmation
 """
 
-from agents.demo.agreements import Term, begin_ms, renew, say, sign, use
+from agents.demo.agreements import Term, begin_ms, renew, run_out, say, sign, use
 from agents.demo.plan import Plan, Role
 from agents.demo.timeline import DAY_MS
 
@@ -54,11 +54,12 @@ def cancelled_when_asked(plan: Plan) -> None:
 
 
 def switched_off(plan: Plan) -> None:
-    """Unused, but it won't renew itself any more: a reminder at the last call instead."""
+    """Unused, but it won't renew itself any more: a reminder at the last call, and an offer when it ran out."""
     term, on = _sign(plan, "season_pass", YEAR)
     off = say(plan, term, "auto_renewal_off", term.until_ms - plan.random.randrange(40, 200) * DAY_MS)
     plan.forbid(TRIGGER, CHECK, term.until_ms - NOTICE_MS, [term.event, on, off])
     plan.expect("renewal_reminder", "renewal_offer", term.until_ms - LAST_CALL_MS, [term.event, off])
+    run_out(plan, term)
 
 
 def _sign(plan: Plan, product: str, months: int) -> tuple[Term, str]:

@@ -10,7 +10,7 @@ from streams.events import Interaction
 TRIGGER, ACTION = "engagement_drop", "re_engage"
 WEEK_MS = 7 * DAY_MS  # the first day of the data is a Monday
 LASTING_WEEKS, SILENCE_WEEKS, WEEKS_A_YEAR = 4, 13, 52
-OFTEN_WEEKLY = 6  # touches, on about four days
+OFTEN_WEEKLY = 9  # touches, on about five days: with fewer, one day a week may be more than a little of the usual
 MAILED_WEEKS = 4  # between two e-mails that the company sends whether anybody opens them or not
 
 

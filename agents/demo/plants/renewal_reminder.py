@@ -1,4 +1,4 @@
-"""Planted terms that end: after a good day, without one, renewed before anybody asks, or after a complaint.
+"""Planted terms that end: after a good day or without one, after a complaint; renewed before anybody asks, late, never.
 
 signed                        good day                     ends
 --o----------------|--------------o|renewal_offer---|--------|
@@ -6,7 +6,7 @@ signed                        good day                     ends
                                                     |<- last call: 10 days
 """
 
-from agents.demo.agreements import Term, begin_ms, renew, sign, use
+from agents.demo.agreements import RUN_OUT_MS, Term, begin_ms, renew, run_out, sign, use
 from agents.demo.plan import Plan, Role
 from agents.demo.plants.service_recovery import solve
 from agents.demo.timeline import DAY_MS, HOUR_MS
@@ -28,16 +28,19 @@ def good_day(plan: Plan) -> None:
 
 
 def no_good_day(plan: Plan) -> None:
-    """A car on lease, that comes to the workshop long before the end only."""
+    """A car on lease, that comes to the workshop long before the end only, and is given back without a word."""
     term, ends_ms = ending(plan, LEASE, 12)
     plan.expect(TRIGGER, ACTION, ends_ms - LAST_CALL_MS, [term.event])
+    run_out(plan, term)
 
 
 def poor_day(plan: Plan) -> None:
-    """The only day in the window was a bad one: no moment to ask, until there is no other left."""
+    """The only day in the window was a bad one: no moment to ask, until there is no other left. Renewed only later."""
     term, ends_ms = ending(plan, PASS, 12)
     poor = use(plan, term, ends_ms - plan.random.randrange(20, 40) * DAY_MS, plan.random.randrange(1, 6))
     plan.expect(TRIGGER, ACTION, ends_ms - LAST_CALL_MS, [term.event, poor])
+    renewed = renew(plan, term, ends_ms + plan.random.randrange(2, 43) * DAY_MS, LONG_MONTHS)
+    plan.forbid("win_back", "win_back_offer", ends_ms + RUN_OUT_MS, [term.event, renewed.event])
 
 
 def short_term(plan: Plan) -> None:
@@ -46,15 +49,17 @@ def short_term(plan: Plan) -> None:
     ends_ms = term.until_ms
     used = _good(plan, term, ends_ms - plan.random.randrange(26, 40) * DAY_MS)
     plan.expect(TRIGGER, ACTION, ends_ms - SHORT_LAST_CALL_MS, [term.event, used])
+    run_out(plan, term)
 
 
 def after_a_complaint(plan: Plan) -> None:
-    """The reminder is proposed after the good day, and held back: the complaint before it is fresh."""
+    """The reminder is proposed after the good day, and held back: the complaint before it is fresh. Renewed at last."""
     term, ends_ms = ending(plan, PASS, 12)
     complained_ms = ends_ms - plan.random.randrange(22, 40) * DAY_MS + 9 * HOUR_MS
     used_ms = complained_ms + plan.random.randrange(2 * HOUR_MS, 5 * DAY_MS)
     complaint, *_ = solve(plan, complained_ms, "ski lift")
     plan.expect(TRIGGER, ACTION, used_ms, [complaint, _good(plan, term, used_ms)])
+    renew(plan, term, ends_ms - DAY_MS, LONG_MONTHS)
 
 
 def renewed_early(plan: Plan) -> None:

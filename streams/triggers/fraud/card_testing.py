@@ -25,6 +25,7 @@ from streams.events import CardTransaction, Cause
 from streams.facts import Facts
 from streams.trigger import Candidate, milliseconds, trigger
 from streams.triggers.bounded import put_last
+from streams.triggers.cards import Card, Large, Small
 from streams.triggers.wording import MINUTE_MS, counted, length, money
 
 
@@ -54,50 +55,23 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("Expected `history_min` <= `history_kept_max`")
 
 
-class Small(Struct, array_like=True):
-    event: str
-    position: int
-    at_ms: int
-    amount_minor: int
-    currency: str
-    merchant_key: int
-
-
-class Large(Struct, array_like=True):
-    """`usual_minor` is None where the card's scale wasn't known; `is_settled` once the rule has spoken about it."""
-
-    event: str
-    position: int
-    at_ms: int
-    amount_minor: int
-    currency: str
-    merchant: str
-    usual_minor: int | None
-    threshold_minor: int
-    is_settled: bool = False
-
-
-class Card(Struct, array_like=True):
-    """What is remembered of a card, by currency in `amounts`; the least recently used comes first and goes first.
-
-    `merchants` holds the second of the earliest purchase at each, the name as a checksum: that is short, and a clash,
-    one in a hundred million, only makes a merchant known too early.
-    """
-
-    smalls: list[Small] = field(default_factory=list)
-    larges: list[Large] = field(default_factory=list)
-    amounts: dict[str, list[int]] = field(default_factory=dict)
-    merchants: dict[int, int] = field(default_factory=dict)
-
-
 class State(Struct, array_like=True):
     cards: dict[str, Card] = field(default_factory=dict)
 
 
-@trigger(on=(CardTransaction,), config=Config, state=State, quiet=("known_merchant", "trusted"), state_bytes_max=4096)
+def _is_purchase(entry: CardTransaction) -> bool:
+    return entry.approved and entry.kind == "purchase"
+
+
+@trigger(
+    on=(CardTransaction,),
+    heeds=_is_purchase,
+    config=Config,
+    state=State,
+    quiet=("known_merchant", "trusted"),
+    state_bytes_max=4096,
+)
 def card_testing(entry: CardTransaction, state: State, config: Config, customer: Facts) -> Iterator[Candidate]:
-    if entry.kind != "purchase" or not entry.approved:
-        return
     card = state.cards.pop(entry.card, None) or Card()
     put_last(state.cards, entry.card, card, config.cards_kept_max)
     if any(one.event == entry.id for one in card.smalls) or any(one.event == entry.id for one in card.larges):
@@ -157,7 +131,7 @@ def _let_go(card: Card, gone: list[Large], config: Config, customer: Facts) -> N
     """Forget large purchases; those that were the cardholder's own become part of the card's scale."""
     for large in gone:
         card.larges.remove(large)
-        checks = (check for check in customer.fraud_checks if check.transaction == large.event)
+        checks = (check for check in customer.dossier.fraud_checks if check.transaction == large.event)
         if not large.is_settled or any(check.answer == "genuine" for check in checks):
             _remember_amount(card, large.currency, large.amount_minor, config)
 
@@ -183,7 +157,7 @@ def _tests_before(large: Large, card: Card, config: Config) -> list[Small]:
 
 def _reason_for_silence(large: Large, token: str, card: Card, customer: Facts, config: Config) -> str | None:
     trusted_since_ms = large.at_ms - milliseconds(config.trust)
-    for check in customer.fraud_checks:
+    for check in customer.dossier.fraud_checks:
         same = (check.card, check.merchant, check.answer) == (token, large.merchant, "genuine")
         if same and (check.answered_at_ms or 0) >= trusted_since_ms:
             return "trusted"

@@ -96,7 +96,7 @@ def auto_renewal_safeguard(
             if near is not None and near.due_ms <= entry.at_ms:
                 near.term.told.append(CHECKED)
                 if entry.at_ms < near.ends_at_ms:  # later, the renewal itself is confirmed
-                    yield _check(name, near, _use_in(near, agreement, state), config, customer.time_zone)
+                    yield _check(name, near, _use_in(near, agreement, state), config, customer.dossier.time_zone)
             for renewal in _unconfirmed(agreement):
                 if renewal.at_ms + milliseconds(config.settle) <= entry.at_ms:
                     renewal.told.append(CONFIRMED)

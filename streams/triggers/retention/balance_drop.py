@@ -104,7 +104,12 @@ class State(Struct, array_like=True):
     legs: list[Leg] = field(default_factory=list)
 
 
-@trigger(on=(AccountMovement, Tick), config=Config, state=State, quiet=QUIET, state_bytes_max=4096)
+def _is_leg(entry: AccountMovement) -> bool:
+    """Of a savings account's movement: that itself, or what may be its receiving side."""
+    return entry.account_type == "savings" or (entry.transfer is not None and entry.amount_minor > 0)
+
+
+@trigger(on=(AccountMovement, Tick), heeds=_is_leg, config=Config, state=State, quiet=QUIET, state_bytes_max=4096)
 def balance_drop(entry: AccountMovement | Tick, state: State, config: Config, customer: Facts) -> Iterator[Candidate]:
     if isinstance(entry, Tick):
         for name, account in state.accounts.items():
@@ -156,7 +161,7 @@ def _first_seen(entry: AccountMovement) -> Account:
 
 def _follow(movement: Movement, entry: AccountMovement, state: State, customer: Facts) -> None:
     """Where the withdrawal went: the other leg tells, if it was first; until it comes, the booking itself."""
-    movement.destination, movement.transfer = destination_of(entry, customer.accounts), entry.transfer
+    movement.destination, movement.transfer = destination_of(entry, customer.dossier.accounts), entry.transfer
     for leg in state.legs:
         if leg.transfer == entry.transfer:
             movement.destination, movement.leg = leg.destination, Cause(leg.event, leg.position)

@@ -148,7 +148,7 @@ def _decide(thing: Thing, due_ms: int, now_ms: int, config: Config, customer: Fa
 
 def _has_ended(thing: Thing, now_ms: int, customer: Facts) -> bool:
     """Whether its contract was cancelled or is over; not of what has none."""
-    term = customer.terms.get(thing.contract)
+    term = customer.dossier.terms.get(thing.contract)
     return term is not None and (term.status in ("cancelled", "not_renewed") or not term.runs(now_ms))
 
 

@@ -82,8 +82,16 @@ class State(Struct, array_like=True):
     contacts: list[Contact] = field(default_factory=list)
 
 
+def _is_about_it(entry: Notice | Interaction | ActionSent) -> bool:
+    """A notice, or a contact about a product."""
+    if isinstance(entry, Interaction):
+        return entry.kind == "other_contact" and bool(entry.subject)
+    return isinstance(entry, Notice) or (entry.action in _ACTIONS.values() and "product" in entry.subject)
+
+
 @trigger(
     on=(Notice, Interaction, ActionSent, Tick),
+    heeds=_is_about_it,
     config=Config,
     state=State,
     quiet=("already_contacted", "not_theirs"),
@@ -93,13 +101,11 @@ def company_caused_risk(
     entry: Notice | Interaction | ActionSent | Tick, state: State, config: Config, customer: Facts
 ) -> Iterator[Candidate]:
     if isinstance(entry, Interaction):
-        if entry.kind == "other_contact" and entry.subject:
-            _remember_contact(Contact(entry.subject, entry.at_ms, entry.id, entry.position), state, config)
+        _remember_contact(Contact(entry.subject or "", entry.at_ms, entry.id, entry.position), state, config)
     elif isinstance(entry, ActionSent):
-        if entry.action in _ACTIONS.values() and "product" in entry.subject:
-            cause = entry.causes[-1]
-            contact = Contact(entry.subject["product"], entry.at_ms, cause.event, cause.position)
-            _remember_contact(contact, state, config)
+        cause = entry.causes[-1]
+        contact = Contact(entry.subject["product"], entry.at_ms, cause.event, cause.position)
+        _remember_contact(contact, state, config)
     elif isinstance(entry, Notice):
         _remember_notice(entry, state, config)
     else:
@@ -131,7 +137,7 @@ def _decide(now_ms: int, state: State, config: Config, customer: Facts) -> Itera
     for notice in sorted(state.notices, key=lambda one: (one.at_ms, one.event)):
         if not notice.is_done and notice.at_ms <= latest_ms:
             notice.is_done = True
-            terms = [one for name, one in customer.terms.items() if notice.product in (name, one.product)]
+            terms = [one for name, one in customer.dossier.terms.items() if notice.product in (name, one.product)]
             running = [one for one in terms if one.runs(now_ms)]
             is_theirs = bool(running) or (not terms and _may_be_theirs(notice, customer))
             yield _candidate(notice, running, _contact_about(notice, state, config), config, is_theirs=is_theirs)
@@ -166,8 +172,8 @@ def _contact_about(notice: Told, state: State, config: Config) -> Contact | None
 
 def _may_be_theirs(notice: Told, customer: Facts) -> bool:
     """Without a contract: oversold, so the company says, or an account or card of the profile."""
-    owned = {*customer.accounts, *customer.accounts.values(), *customer.cards}
-    has_card = notice.product == "card" and bool(customer.cards)
+    owned = {*customer.dossier.accounts, *customer.dossier.accounts.values(), *customer.dossier.cards}
+    has_card = notice.product == "card" and bool(customer.dossier.cards)
     return notice.kind == "oversold" or has_card or notice.product in owned
 
 

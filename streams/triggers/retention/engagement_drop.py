@@ -84,11 +84,16 @@ class State(Struct, array_like=True):
     absence: Absence | None = None
 
 
-@trigger(on=(Interaction, Response, Tick), config=Config, state=State, quiet=(HOLIDAY,), state_bytes_max=320)
+def _is_seen(entry: Interaction | Response) -> bool:
+    return entry.kind in SEEN
+
+
+@trigger(
+    on=(Interaction, Response, Tick), heeds=_is_seen, config=Config, state=State, quiet=(HOLIDAY,), state_bytes_max=320
+)
 def engagement_drop(entry: Interaction | Response | Tick, state: State, config: Config) -> Iterator[Candidate]:
     if not isinstance(entry, Tick):
-        if entry.kind in SEEN:
-            _see(entry, state, config)
+        _see(entry, state, config)
     elif state.due_ms is not None and state.due_ms <= entry.at_ms:
         yield from _look(entry, state, config)
         is_settled = state.absence is not None and not state.absence.is_holiday

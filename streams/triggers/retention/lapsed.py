@@ -82,8 +82,18 @@ class Reason(Struct, frozen=True):
 Heard = CardTransaction | Usage | Purchase | Interaction | Notice | Tick
 
 
+def _is_telling(entry: Heard) -> bool:
+    """A use, a problem, or an improvement."""
+    if isinstance(entry, CardTransaction):
+        return entry.approved and entry.kind == "purchase"
+    if isinstance(entry, Interaction):
+        return entry.kind == "complaint" or entry.score is not None
+    return not isinstance(entry, Notice) or entry.kind == "improvement"
+
+
 @trigger(
     on=(CardTransaction, Usage, Purchase, Interaction, Notice, Tick),
+    heeds=_is_telling,
     config=Config,
     state=State,
     quiet=QUIET,
@@ -95,8 +105,7 @@ def lapsed(entry: Heard, state: State, config: Config, customer: Facts) -> Itera
             if line.due_ms is not None and line.due_ms <= entry.at_ms:
                 yield from _decide(line, entry.at_ms, state, config, customer)
     elif isinstance(entry, Notice):
-        if entry.kind == "improvement":
-            yield from _improved(entry, state, config, customer)
+        yield from _improved(entry, state, config, customer)
     else:
         _note_problem(entry, state, config)
         if not isinstance(entry, Interaction):
@@ -125,13 +134,13 @@ def _use(entry: CardTransaction | Usage | Purchase, state: State, config: Config
     line = state.lines.pop(name, None) or Line(name)
     put_last(state.lines, name, line, config.lines_kept_max)
     if line.use(product, entry.at_ms, entry.cause) and line.due_ms is None:  # a later use moves it when it is due
-        line.due_ms = add_months(entry.at_ms, config.cycle_months[name], customer.time_zone)
+        line.due_ms = add_months(entry.at_ms, config.cycle_months[name], customer.dossier.time_zone)
 
 
 def _used(entry: CardTransaction | Usage | Purchase) -> tuple[str, tuple[str, ...]]:
     """What was used, and the lines it may belong to; no lines for what is no activity of the customer."""
     if isinstance(entry, CardTransaction):
-        return entry.card, (CARD,) if entry.approved and entry.kind == "purchase" else ()
+        return entry.card, (CARD,)
     if isinstance(entry, Purchase):
         return entry.product, (entry.product, entry.category)
     return entry.product, (entry.product,) if entry.quantity else ()
@@ -141,22 +150,22 @@ def _decide(line: Line, now_ms: int, state: State, config: Config, customer: Fac
     """The line's time has come: it lapsed, or it is closed, or a term or a later use puts it off."""
     months = config.cycle_months.get(line.name)
     line.due_ms = None
-    if months is None or now_ms < (at_ms := add_months(line.at_ms, months, customer.time_zone)):
+    if months is None or now_ms < (at_ms := add_months(line.at_ms, months, customer.dossier.time_zone)):
         line.due_ms = at_ms if months is not None else None
         return
     reason = _reason(line, state, config, customer)
     if closed := closing((line.name, line.product), customer, now_ms):
         yield _candidate(line, at_ms, _silenced(reason, "closed", closed), config, customer)
         return
-    terms = [term for term in customer.terms.values() if term.product not in config.terms_ignored]
+    terms = [term for term in customer.dossier.terms.values() if term.product not in config.terms_ignored]
     if running := [term for term in terms if term.runs(now_ms)]:
         last = max(running, key=lambda term: (term.ends_at_ms or now_ms, term.event))
-        line.due_ms = add_months(last.ends_at_ms or now_ms, months, customer.time_zone)
+        line.due_ms = add_months(last.ends_at_ms or now_ms, months, customer.dossier.time_zone)
         if not line.is_term_told:
             line.is_term_told = True
             yield _candidate(line, at_ms, _silenced(reason, "term_runs", last), config, customer)
         return
-    at_ms = add_months(max([line.at_ms, *map(ended_ms, terms)]), months, customer.time_zone)
+    at_ms = add_months(max([line.at_ms, *map(ended_ms, terms)]), months, customer.dossier.time_zone)
     if now_ms < at_ms:
         line.due_ms = at_ms
         return
@@ -207,7 +216,7 @@ def _problem(line: Line, state: State, config: Config) -> Mark | None:
 
 
 def _candidate(line: Line, at_ms: int, reason: Reason, config: Config, customer: Facts) -> Candidate:
-    months, last = config.cycle_months[line.name], local(line.at_ms, customer.time_zone).date()
+    months, last = config.cycle_months[line.name], local(line.at_ms, customer.dossier.time_zone).date()
     return Candidate(
         action=reason.action,
         at_ms=at_ms,

@@ -67,7 +67,9 @@ class Habit(Struct, frozen=True):
 
 @trigger(on=(Purchase, Tick), config=Config, state=State, quiet=("already_booked",), state_bytes_max=2048)
 def missed_visit(entry: Purchase | Tick, state: State, config: Config, customer: Facts) -> Iterator[Candidate]:
-    weeks = Weeks(customer.time_zone, milliseconds(config.off_max), milliseconds(config.moved_max), config.a_year_max)
+    weeks = Weeks(
+        customer.dossier.time_zone, milliseconds(config.off_max), milliseconds(config.moved_max), config.a_year_max
+    )
     if isinstance(entry, Tick):
         for category, visits in state.visits.items():
             yield from _decide(entry.at_ms, category, visits, weeks, config)

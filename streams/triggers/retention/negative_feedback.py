@@ -65,7 +65,13 @@ class State(Struct, array_like=True):
     feedback: list[Feedback] = field(default_factory=list)
 
 
-@trigger(on=(Interaction,), config=Config, state=State, quiet=("called_lately",), state_bytes_max=640)
+def _is_feedback(entry: Interaction) -> bool:
+    return entry.kind == "complaint" or entry.score is not None or entry.sentiment is not None
+
+
+@trigger(
+    on=(Interaction,), heeds=_is_feedback, config=Config, state=State, quiet=("called_lately",), state_bytes_max=640
+)
 def negative_feedback(entry: Interaction, state: State, config: Config) -> Iterator[Candidate]:
     is_complaint = entry.kind == "complaint"
     if not (is_complaint or _is_low(entry, config)) or any(one.event == entry.id for one in state.feedback):

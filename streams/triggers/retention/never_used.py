@@ -80,7 +80,7 @@ def _open(entry: Contract, state: State, config: Config) -> None:
 
 
 def _is_in_force(contract: str, now_ms: int, customer: Facts) -> bool:
-    term = customer.terms.get(contract)
+    term = customer.dossier.terms.get(contract)
     return term is None or term.runs(now_ms)
 
 
@@ -91,7 +91,7 @@ def _is_used(contract: str, opened: Opened, customer: Facts) -> bool:
     """
     if contract in customer.uses:
         return True
-    is_named = contract in customer.cards or contract in customer.accounts
+    is_named = contract in customer.dossier.cards or contract in customer.dossier.accounts
     return not is_named and customer.uses.get(opened.product, -1) >= opened.opened_at_ms
 
 

@@ -115,7 +115,7 @@ def renewal_reminder(
             moment = _moment(agreement, state.uses.get(agreement.product), config)
             if moment is not None and moment.due_ms <= entry.at_ms:
                 moment.term.told.append(moment.quiet or REMINDED)
-                yield _candidate(name, agreement, moment, config, customer.time_zone)
+                yield _candidate(name, agreement, moment, config, customer.dossier.time_zone)
     state.due_ms = min(_dues(state, config), default=None)
 
 

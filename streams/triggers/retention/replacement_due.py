@@ -7,7 +7,9 @@ Quiet when: it was bought already, before the word was due (`bought_already`), o
     a cycle, as of one who keeps things for ever (`irregular`). Nothing is said of a category without a cycle: too few
     gaps and no default, nor of `not_replaced` ones and bookings.
 Source: the replacement cycle of the mission: the median of the customer's own gaps if there are `gaps_min`, their
-    median absolute deviation says whether it is one; else the category's default in calendar months.
+    median absolute deviation says whether it is one; else the category's default in calendar months. Of a category that
+    the config doesn't name, all gaps but one must be alike: with the median alone two of five may be anything, which
+    happens by chance, and on real purchases the stricter rule is right more often (docs/benchmark.md, public data).
 
     bought        bought       bought                 end of the cycle
     --o--------------o------------o--------------:---------|-->   fires at the colon, the cycle is the median gap
@@ -28,7 +30,7 @@ from streams.events import Caused, Purchase
 from streams.facts import Facts
 from streams.journal import Tick
 from streams.trigger import Candidate, milliseconds, trigger
-from streams.triggers.gaps import gaps, median, spread
+from streams.triggers.gaps import gaps, median, spread, spread_but_one
 from streams.triggers.wording import DAY_MS, counted, length
 
 QUIET = ("bought_already", "irregular")
@@ -70,7 +72,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int, Meta(ge=0, le=100, description="largest spread of the gaps that is still a cycle, percent of the median")
     ] = 25
     unnamed_spread_percent_max: Annotated[
-        int, Meta(ge=0, le=100, description="the same of a category that `categories` doesn't name")
+        int,
+        Meta(ge=0, le=100, description="of a category that isn't named: how far all gaps but one may be off, percent"),
     ] = 12
     cycle_min: Annotated[timedelta, Meta(description="a shorter own cycle is shopping, not replacement")] = timedelta(
         days=21
@@ -135,18 +138,18 @@ class Cycle(Struct, frozen=True, kw_only=True):
 @trigger(on=(Purchase, Tick), config=Config, state=State, quiet=QUIET, state_bytes_max=3072)
 def replacement_due(entry: Purchase | Tick, state: State, config: Config, customer: Facts) -> Iterator[Candidate]:
     if isinstance(entry, Tick):
-        for cycle, bought in _cycles(state, config, customer):
+        for cycle, bought in cycles(state, config, customer):
             yield from _decide(entry.at_ms, bought, cycle, config)
     elif entry.booked_from_ms is not None or entry.category in config.not_replaced:
         return
     else:
-        _remember(entry, state, config)
-    cycles = _cycles(state, config, customer)
-    dues_ms = (cycle.due_ms(one) for cycle, bought in cycles for one in bought if not one.is_decided)
+        remember(entry, state, config)
+    known = cycles(state, config, customer)
+    dues_ms = (cycle.due_ms(one) for cycle, bought in known for one in bought if not one.is_decided)
     state.due_ms = min(dues_ms, default=None)
 
 
-def _remember(entry: Purchase, state: State, config: Config) -> None:
+def remember(entry: Purchase, state: State, config: Config) -> None:
     """Keep a purchase, oldest first; of several together the earliest stands for all."""
     bought = state.bought.setdefault(entry.category, [])
     one = Bought(entry.at_ms, entry.id, entry.position)
@@ -162,13 +165,13 @@ def _remember(entry: Purchase, state: State, config: Config) -> None:
         del state.bought[min(state.bought, key=lambda name: (name in config.categories, state.bought[name][-1].at_ms))]
 
 
-def _cycles(state: State, config: Config, customer: Facts) -> Iterator[tuple[Cycle, list[Bought]]]:
-    """The categories that have a cycle: the customer's own, else the usual one."""
+def cycles(state: State, config: Config, customer: Facts) -> Iterator[tuple[Cycle, list[Bought]]]:
+    """The categories that have a cycle, the customer's own, else the usual one, each with its purchases."""
     for category, bought in state.bought.items():
         usual, own = config.categories.get(category), gaps([one.at_ms for one in bought])
         cycle = Cycle(
             category=category,
-            zone=customer.time_zone,
+            zone=customer.dossier.time_zone,
             action=usual.action if usual else "refill_reminder",
             lead_ms=milliseconds(usual.lead if usual else config.lead),
             gaps=len(own),
@@ -178,7 +181,8 @@ def _cycles(state: State, config: Config, customer: Facts) -> Iterator[tuple[Cyc
         if cycle.gaps >= cycle.gaps_min:
             gap_ms = median(own)
             if gap_ms >= milliseconds(config.cycle_min):
-                yield replace(cycle, gap_ms=gap_ms, spread_percent=100 * spread(own) // gap_ms), bought
+                off_ms = spread(own) if usual else spread_but_one(own)
+                yield replace(cycle, gap_ms=gap_ms, spread_percent=100 * off_ms // gap_ms), bought
         elif usual:
             yield replace(cycle, months=usual.months), bought
 

@@ -64,7 +64,13 @@ class State(Struct, array_like=True):
     unhappy_at_ms: int = -1
 
 
-@trigger(on=(Interaction, Tick), config=Config, state=State, quiet=("still_unhappy",), state_bytes_max=1280)
+def _is_said(entry: Interaction) -> bool:
+    return entry.kind in ("complaint", "complaint_resolved") or entry.score is not None
+
+
+@trigger(
+    on=(Interaction, Tick), heeds=_is_said, config=Config, state=State, quiet=("still_unhappy",), state_bytes_max=1280
+)
 def service_recovery(entry: Interaction | Tick, state: State, config: Config) -> Iterator[Candidate]:
     if isinstance(entry, Tick):
         yield from _escalate(entry.at_ms, state, config)

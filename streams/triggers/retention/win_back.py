@@ -1,20 +1,22 @@
 """Win-back: a contract was cancelled or not renewed, and the anger or the errand that ended it has had time to pass.
 
 Why: who left knows what they left; the right offer after the right pause is cheaper than a stranger.
-Action: win_back_offer, once for each end, after `wait`, or after the wait for the reason that was given (`waits`).
+Action: win_back_offer, once for each end, after `wait`, or after the wait for the reason that was given (`waits`). A
+    term that just runs out, without a word, has ended when nobody renewed it for `grace`; the wait begins then.
 Quiet when: it ended on our side (`closed_by_us`), the customer once asked to be left alone, on whichever
     contract (`asked_for_no_contact`), is worth less than `worth_minor_min` a year (`low_value`), or came back
-    meanwhile: renewed it, or signed for the same product (`came_back`). A term that just runs out is not an end
-    that was told of: the source says `not_renewed`.
+    meanwhile: renewed it, or signed for the same product (`came_back`). A term that ran out in silence is no end at
+    all where it was renewed before the offer was due, or where automatic renewal was on.
 Source: the win-back of the mission: by reason and value, and never to who asked for no contact.
 
-    cancelled: price                     cancelled           signed again
-    --o--------------|--> fires          --o---------------------o-----|--> came_back
-      |<-waits.price>|                     |<--------- wait ---------->|
+    cancelled: price                     cancelled           signed again     the term's end
+    --o--------------|--> fires          --o---------------------o-----|-->   --o---------|----------|--> fires
+      |<-waits.price>|                     |<--------- wait ---------->|        |<-grace->|<- wait ->|
 """
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import groupby
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
@@ -37,6 +39,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     waits: Annotated[dict[str, timedelta], Meta(description="the same for a reason that the contract's end gave")] = (
         field(default_factory=lambda: dict(WAITS))
     )
+    grace: Annotated[
+        timedelta, Meta(description="how long after its end a term that nobody spoke of may still be renewed")
+    ] = timedelta(days=14)
     act_within: Annotated[timedelta, Meta(description="how long after that wait an offer makes sense")] = timedelta(
         days=60
     )
@@ -52,7 +57,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = (NO_CONTACT,)
     risk: Annotated[float, Meta(ge=0, le=1, description="how likely who left stays away without an offer")] = 0.9
     contracts_kept_max: Annotated[int, Meta(ge=1, le=64, description="contracts remembered, latest heard of")] = 6
-    words_kept_max: Annotated[int, Meta(ge=4, le=64, description="events remembered of a contract, newest kept")] = 4
+    words_kept_max: Annotated[int, Meta(ge=4, le=64, description="events remembered of a contract, newest kept")] = 5
 
 
 class State(Struct, array_like=True):
@@ -62,16 +67,20 @@ class State(Struct, array_like=True):
 
 
 class End(Struct, frozen=True):
-    """One end of a contract: the first word of it, all that was said of it, and when an offer is due."""
+    """One end of a contract: when it ended, all that was said of it, and when an offer is due.
+
+    Of a term that ran out in silence, the word that began it is all there is.
+    """
 
     name: str
     product: str
+    ended_ms: int
     words: tuple[Word, ...]
     due_ms: int
 
     @property
     def first(self) -> Word:
-        """The word that ended it."""
+        """The word that ended it, or that began what ran out."""
         return self.words[0]
 
     @property
@@ -89,8 +98,6 @@ class End(Struct, frozen=True):
 )
 def win_back(entry: Contract | Tick, state: State, config: Config, customer: Facts) -> Iterator[Candidate]:
     if isinstance(entry, Contract):
-        if entry.status in SWITCHES:
-            return
         if entry.status in ENDS and entry.reason in config.no_contact_reasons:
             state.is_left_alone = True
         learn(state.contracts, entry, config.contracts_kept_max, config.words_kept_max)
@@ -103,17 +110,34 @@ def win_back(entry: Contract | Tick, state: State, config: Config, customer: Fac
 
 
 def _ends(state: State, config: Config) -> Iterator[End]:
-    """Every end that nothing was decided on yet; what is said of one that was decided on is no new one."""
+    """Every end that nothing was decided on yet."""
     for name, agreement in state.contracts.items():
-        together: list[Word] = []
-        for word in [*agreement.words, None]:
-            if word is not None and word.status in ENDS:
-                together.append(word)
-                continue
-            if together and not any(TOLD in one.told for one in together):
-                wait = config.waits.get(together[0].reason or "", config.wait)
-                yield End(name, agreement.product, tuple(together), together[0].at_ms + milliseconds(wait))
-            together = []
+        yield from _told_ends(name, agreement, config)
+        yield from _silent_end(name, agreement, config)
+
+
+def _told_ends(name: str, agreement: Agreement, config: Config) -> Iterator[End]:
+    """The ends that were told of; what is said of one that was decided on, even in silence, is no new one."""
+    spoken = [word for word in agreement.words if word.status not in SWITCHES]
+    has_run_out = False
+    for is_end, several in groupby(spoken, key=lambda word: word.status in ENDS):
+        words = tuple(several)
+        is_decided = has_run_out or any(TOLD in word.told for word in words)
+        has_run_out = not is_end and TOLD in words[-1].told
+        if is_end and not is_decided:
+            wait = config.waits.get(words[0].reason or "", config.wait)
+            yield End(name, agreement.product, words[0].at_ms, words, words[0].at_ms + milliseconds(wait))
+
+
+def _silent_end(name: str, agreement: Agreement, config: Config) -> Iterator[End]:
+    """The end of a term of which nobody has said that it ends, if it doesn't renew itself."""
+    term = agreement.term()
+    ends_ms = agreement.ends_at_ms(term) if term else None
+    if term is None or ends_ms is None or TOLD in term.told:
+        return
+    if agreement.auto_renewal(ends_ms) or agreement.auto_renewal():
+        return
+    yield End(name, agreement.product, ends_ms, (term,), ends_ms + milliseconds(config.grace + config.wait))
 
 
 def _quiet(end: End, state: State, config: Config, customer: Facts) -> str | None:
@@ -127,7 +151,7 @@ def _quiet(end: End, state: State, config: Config, customer: Facts) -> str | Non
 
 
 def _came_back(end: End, state: State) -> bool:
-    """Whether the contract, or another for the same product, began after this end."""
+    """Whether the contract, or another for the same product, began after it was ended, or after what ran out did."""
     return any(
         word.status in BEGINS and word.at_ms > end.first.at_ms
         for agreement in state.contracts.values()
@@ -137,8 +161,8 @@ def _came_back(end: End, state: State) -> bool:
 
 
 def _candidate(end: End, quiet: str | None, config: Config, customer: Facts) -> Candidate:
-    wait_ms = end.due_ms - end.first.at_ms
-    how = "was cancelled" if end.first.status == "cancelled" else "was not renewed"
+    wait_ms = end.due_ms - end.ended_ms
+    how = {"cancelled": "was cancelled", "not_renewed": "was not renewed"}.get(end.first.status, "ran out")
     reason = end.first.reason
     return Candidate(
         action="win_back_offer",

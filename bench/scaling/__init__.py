@@ -1,0 +1,1 @@
+"""How cost, memory and recovery grow: with workers, with customers, with triggers."""
