@@ -1,7 +1,7 @@
 """The journal from its beginning to the end that it had at the start, committed entries only."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -21,7 +21,7 @@ class JournalError(Exception):
 
 async def read(
     bootstrap: str, progress: Callable[[int, int], object] = lambda *_: None, only: int | None = None
-) -> AsyncIterator[tuple[int, JournalRecord]]:
+) -> AsyncGenerator[tuple[int, JournalRecord]]:
     """Every entry with its partition, ordered by partition and offset; of one partition, where `only` names it.
 
     `progress` hears after each fetch how many offsets are done, of how many in all.

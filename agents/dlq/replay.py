@@ -6,7 +6,8 @@ markers are read. So each letter becomes an entry once at most, whatever crashes
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 
 import aiokafka
 from aiokafka import TopicPartition
@@ -75,13 +76,14 @@ async def _replay(
     waiting = [letter for letter in found if not letter.replayed]
     result = Replayed(before=len(found) - len(waiting))
     outputs, done, pending = Outputs({}, lambda: None), 0, 0
-    async for letter, original in originals(kafka, waiting):
-        pending += _take(work, letter, original, outputs, result)
-        done += 1
-        if pending >= LETTERS_PER_TRANSACTION:
-            await _append(producer, outputs)
-            outputs, pending = Outputs({}, lambda: None), 0
-        progress(done, len(waiting))
+    async with aclosing(originals(kafka, waiting)) as fetching:
+        async for letter, original in fetching:
+            pending += _take(work, letter, original, outputs, result)
+            done += 1
+            if pending >= LETTERS_PER_TRANSACTION:
+                await _append(producer, outputs)
+                outputs, pending = Outputs({}, lambda: None), 0
+            progress(done, len(waiting))
     await _append(producer, outputs)
     return result
 
@@ -114,7 +116,7 @@ async def _append(producer: aiokafka.AIOKafkaProducer | None, outputs: Outputs) 
                 await sent
 
 
-async def originals(kafka: str, wanted: Iterable[Letter]) -> AsyncIterator[tuple[Letter, Fetched | None]]:
+async def originals(kafka: str, wanted: Iterable[Letter]) -> AsyncGenerator[tuple[Letter, Fetched | None]]:
     """Each letter with the record that it came from, as the intake fetched it; None where that is gone."""
     by_place: dict[TopicPartition, list[Letter]] = {}
     for letter in wanted:

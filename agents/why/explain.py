@@ -1,5 +1,6 @@
 """Why a decision was made: its causes, its values, what the arbiter was asked, and what competed with it."""
 
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -72,12 +73,13 @@ async def explain(journal: Journal, identity: str) -> Explanation | None:
     if found is None:
         return None
     history, told, rules = History(found.partition, found.customer), None, None
-    async for _, record in journal.entries(found.partition):
-        for one in history.take(record):
-            if one.decision is not None and one.decision.id == identity:
-                told, rules = one, history.rules
-        if told is not None and _is_over(history, told):
-            break
+    async with aclosing(journal.entries(found.partition)) as entries:
+        async for _, record in entries:
+            for one in history.take(record):
+                if one.decision is not None and one.decision.id == identity:
+                    told, rules = one, history.rules
+            if told is not None and _is_over(history, told):
+                break
     if told is None or told.decision is None or rules is None:
         raise NotTheSame(identity)
     settings = rules.config.triggers.get(told.trigger)

@@ -8,7 +8,7 @@ from streams import arbiter, config
 from streams.actions import Decision
 from streams.arbiter import Question, Ruling
 from streams.config import Config
-from streams.journal import ConfigVersion, Entry, Tick, kind_of
+from streams.journal import ConfigVersion, Entry, EventEntry, Tick, kind_of
 from streams.partition import JournalRecord
 from streams.state import Proposal
 
@@ -113,6 +113,8 @@ class History:
             self.now_ms = max(self.now_ms, entry.at_ms)
         elif concerns(JournalRecord(position, entry), self.customer):
             self.entries[position] = entry
+            if isinstance(entry, EventEntry):
+                self.now_ms = max(self.now_ms, entry.event.at_ms)
 
     def _witness(self, proposal: Proposal, question: Question) -> None:
         if question.customer != self.customer:

@@ -1,6 +1,6 @@
 """Where the journal is read for an explanation: from a cluster, or from files that `bellwether journal dump` wrote."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -17,7 +17,7 @@ from streams.events import Event
 from streams.journal import EventEntry, Forget
 from streams.partition import JournalRecord
 
-Entries = AsyncIterator[tuple[int, JournalRecord]]
+Entries = AsyncGenerator[tuple[int, JournalRecord]]
 Progress = Callable[[int, int], object]
 
 
@@ -38,7 +38,7 @@ class Journal(Protocol):
         """The partition of a customer; None if there is no way to know, or no entry."""
 
     def entries(self, partition: int) -> Entries:
-        """The entries of a partition in order."""
+        """The entries of a partition in order; to be closed by who stops before the end."""
 
 
 class Cluster:

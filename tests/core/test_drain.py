@@ -1,10 +1,15 @@
 """When too much of a source becomes dead letters: in a row, or in a window, however the records come in batches."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents import drains
+from agents.intake import IntakeWork
+from agents.metrics import Metrics
 from agents.settings import SettingsError
 from agents.unit_of_work import Place
 from streams.drain import Limits, Toll, TooManyDeadLetters, count
@@ -54,6 +59,34 @@ def test_the_shipped_limits_let_some_garbage_pass_and_no_drain() -> None:
     assert crossed("x" * 101, Limits()) == 100
     assert crossed(("x" + "." * 59) * 500, Limits()) is None, "one or two in a hundred, as in the demo"
     assert crossed("xxx." * 1000, Limits()) == 666
+
+
+def fetched(place: Place, values: list[bytes], first: int = 0) -> dict[Place, list[Any]]:
+    numbered = enumerate(values, start=first)
+    return {
+        place: [SimpleNamespace(offset=2 * n, timestamp=5, key=None, value=value, headers=()) for n, value in numbered]
+    }
+
+
+def test_the_intake_counts_what_is_adopted_and_refuses_what_is_too_much() -> None:
+    work = IntakeWork(4, Metrics(), LIMITS)
+    good = b'{"type": "usage", "id": "u", "customer": "c", "at_ms": 1, "product": "p"}'
+    outputs = work.compute(fetched(PLACE, [good, b"garbage", b""]))
+    assert outputs.notes == {PLACE: "[3,2,2]"}
+    assert work.compute(fetched(PLACE, [b""], 3)).notes == {PLACE: "[1,1,1]"}, "nothing was adopted yet"
+    outputs.adopt()
+    assert work.compute(fetched(Place("usage", 2), [good])).notes == {}, "nothing to count, no note"
+    with pytest.raises(drains.Drained) as drained:
+        work.compute(fetched(PLACE, [b"", b"garbage", b"garbage"], 3))
+    told = drained.value.told
+    assert (told.topic, told.partition, told.offset) == ("usage", 1, 8)
+    assert (told.in_a_row, told.dead, told.seen) == (4, 4, 5)
+    assert told.reasons == {"not_json": 2, "empty": 1}
+    restarted = IntakeWork(4, Metrics(), LIMITS, outputs.notes)
+    with pytest.raises(drains.Drained):
+        restarted.compute(fetched(PLACE, [b""] * 2, 3))
+    unlimited = IntakeWork(4, Metrics())
+    assert len(unlimited.compute(fetched(PLACE, [b""] * 500)).records) == 1
 
 
 def test_tolls_survive_as_notes_and_those_of_others_count_for_nothing() -> None:

@@ -97,7 +97,7 @@ def test_dead_letters_are_replayed_once_whatever_crashes(
     assert "customer-2" not in shown.out
     assert bellwether("dlq", "show", "--reason", "not_json").code == 1
     dry = json.loads(bellwether("dlq", "replay", "--dry-run", "--json").out)
-    assert (dry["journaled"], dry["unreadable"]) == ({SOURCE.topic: 3}, {"wrong_event_type": 1})
+    assert (dry["journaled"], dry["unreadable"]) == ({SOURCE.topic: 3}, {"missing_field": 1})
     assert asyncio.run(journaled(kafka)) == 0
     ended = asyncio.run(replay_that_hangs(kafka, bellwether))
     assert (ended.code, json.loads(ended.out)["journaled"]) == (1, {SOURCE.topic: 3}), "one still can't be read"
