@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.why.history import Asked, History
+from agents.why.history import Asked, History, Step
 from streams import arbiter, turn
 from streams.actions import ACTIONS, Decision
 from streams.journal import EventEntry
@@ -68,3 +68,19 @@ def test_a_trigger_that_is_silent_for_its_own_reason_is_asked_nothing_else() -> 
     history = history_of(named("a merchant where the card bought before is known"))
     own = [one for one, decision in decided(history) if decision.outcome == "suppressed"]
     assert [[step.objection for step in one.steps] for one in own] == [[arbiter.OWN_REASON]]
+
+
+def test_a_candidate_decided_twice_at_one_entry_has_each_decision_with_its_own_question() -> None:
+    history = History(0, "c")
+    common: dict[str, Any] = {"candidate": "x", "trigger": "t", "action": "clear", "position": 1, "by": "tick"}
+    held = Asked(**common, at_ms=5, steps=[Step("quiet_hours", "held", "quiet_hours", 9)])
+    passed = Asked(**common, at_ms=5, steps=[Step("quiet_hours")])
+    history._open = [held, passed]
+    plain: dict[str, Any] = {"family": "retention", "customer": "c", "config_version": "v", "event_at_ms": 5}
+    plain |= {"candidate": "x", "trigger": "t", "action": "clear", "decided_at_ms": 5}
+    first = history._asked_for(Decision(id="y", outcome="held", reason="quiet_hours", held_until_ms=9, **plain))
+    then = history._asked_for(Decision(id="x", outcome="sent", **plain))
+    assert (first, then) == (held, passed)
+    assert history._open == []
+    alone = history._asked_for(Decision(id="x", outcome="failed", reason="KeyError", **plain))
+    assert (alone.steps, alone.at_ms) == ([], 5)
