@@ -21,7 +21,7 @@ from streams.record import Circumstances
 from streams.remember import remember_event
 from streams.rules import Rules
 from streams.state import Customer
-from streams.turn import Turn, Witness
+from streams.turn import NOT_THE_ENTRYS, Turn, Witness
 
 
 class Outcomes(Struct):
@@ -58,7 +58,7 @@ def on_event(  # noqa: PLR0913 - the last is for who explains, not for who decid
         turn.hear(event)
         turn.review_held()
 
-    return _attempt(turn, happen, blob)
+    return _attempt(turn, happen, lambda: blob)
 
 
 def on_due(  # noqa: PLR0913 - as above
@@ -76,20 +76,21 @@ def on_due(  # noqa: PLR0913 - as above
                 turn.run(listener, tick)
         turn.review_held()
 
-    return _attempt(turn, happen, _without_due(blob))
+    return _attempt(turn, happen, lambda: _without_due(blob))
 
 
-def _attempt(turn: Turn, happen: Callable[[], None], fallback: bytes | None) -> Outcomes:
+def _attempt(turn: Turn, happen: Callable[[], None], fallback: Callable[[], bytes | None]) -> Outcomes:
     """Let it happen and encode what came of it; after a failure the `fallback` stays and the failure is told."""
     try:
         happen()
         customer = turn.close()
         return Outcomes(state.encode(customer), customer.due_ms, turn.decisions)
-    except MemoryError:
-        raise  # the machine's trouble, not the entry's: another machine would decide
+    except NOT_THE_ENTRYS:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the entry failed and the partition goes on
-        due_ms = state.decode_header(fallback).due_ms if fallback else None
-        return Outcomes(fallback, due_ms, [turn.failure("engine", "engine", error)])
+        kept = fallback()
+        due_ms = state.decode_header(kept).due_ms if kept else None
+        return Outcomes(kept, due_ms, [turn.failure("engine", "engine", error)])
 
 
 def _without_due(blob: bytes) -> bytes:

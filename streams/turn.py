@@ -28,6 +28,9 @@ PASSES_MAX = 4  # what is sent may make a trigger propose again; whoever is stil
 SWITCHED_OFF = "switched_off"  # the trigger of a held candidate no longer runs
 REASONS: tuple[str, ...] = (*arbiter.REASONS, SWITCHED_OFF)
 Witness = Callable[[Proposal, Question], object]  # hears of each question as it is put to the arbiter; changes nothing
+# The machine's trouble, where another machine would decide, and a damaged record: whoever meets these must stop, not
+# call the entry a failure.
+NOT_THE_ENTRYS = (MemoryError, msgspec.DecodeError)
 _encode_state = msgspec.msgpack.Encoder().encode
 
 
@@ -67,7 +70,7 @@ class Turn:
         facts = (customer.facts,) if one.with_customer else ()
         try:
             candidates = list(one.rule(entry, own, listener.parameters, *facts))
-        except MemoryError:
+        except NOT_THE_ENTRYS:
             raise
         except Exception as error:  # noqa: BLE001 - any trigger may break in any way; the customer's others go on
             self._record(self.failure(one.name, one.family, error))

@@ -1,11 +1,13 @@
 """A table that isn't what a partition wrote is refused: work never goes on with a part of the state."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
 
-from streams import config
+from agents import config_files, settings
+from streams import config, state
 from streams.events import Interaction
 from streams.journal import ConfigVersion, EventEntry, Forget, Source, Tick
 from streams.partition import CONFIG_KEY, FORGOTTEN_KEY, PARTITION_KEY, DamagedState, JournalRecord, Partition
@@ -13,16 +15,16 @@ from streams.partition import CONFIG_KEY, FORGOTTEN_KEY, PARTITION_KEY, DamagedS
 Table = dict[bytes, bytes]
 
 
-def login(customer: str, at_ms: int) -> EventEntry:
-    event = Interaction(id=f"{customer}-{at_ms}", customer=customer, at_ms=at_ms, kind="login")
+def met(customer: str, at_ms: int, kind: Any = "login", score: int | None = None) -> EventEntry:
+    event = Interaction(id=f"{customer}-{at_ms}", customer=customer, at_ms=at_ms, kind=kind, score=score)
     return EventEntry(event, Source("interactions", 0, 0))
 
 
-def written() -> Table:
+def written(rules: Any = None) -> Table:
     """The table of a partition after a few entries: two customers, a marker, rules."""
-    partition, build = Partition({}), config.build({"policy": {"cool_down": "P3D"}})
+    partition, build = Partition({}), config.build(rules or {"policy": {"cool_down": "P3D"}})
     table: Table = {}
-    events = [login("c1", 1), login("c2", 2), login("c2", 3), login("c3", 1), Forget("r", "c1", 2)]
+    events = [met("c1", 1), met("c2", 2), met("c2", 3), met("c3", 1), Forget("r", "c1", 2)]
     for offset, entry in enumerate([ConfigVersion(build.version, config.encode(build), 0), *events]):
         batch = partition.compute([JournalRecord(offset, entry)])
         partition.adopt(batch)
@@ -55,6 +57,21 @@ def test_a_table_with_a_strange_record_is_refused(damage: Callable[[Table], None
     damage(table)
     with pytest.raises(DamagedState, match=told):
         Partition(table)
+
+
+@pytest.mark.parametrize("part", ["facts.stored", "told", "triggers.negative_feedback"])
+def test_a_record_damaged_inside_stops_whoever_needs_it(part: str) -> None:
+    """Parts stay encoded until somebody asks: what recovery didn't look into must not become a failed decision."""
+    machine = Partition(written(msgspec.json.decode(config.encode(config_files.load(settings.PACKAGED_CONFIG)))))
+    customer = state.decode(machine.table[b"c2"])
+    owner, _, name = part.rpartition(".")
+    if owner == "triggers":
+        customer.triggers[name] = b"\xc1"
+    else:
+        setattr(customer.facts if owner else customer, name, b"\xc1")
+    machine.table[b"c2"] = state.encode(customer)
+    with pytest.raises(msgspec.DecodeError):
+        machine.compute([JournalRecord(9, met("c2", 9, kind="survey_answer", score=0))])
 
 
 def test_a_table_of_an_earlier_release_is_taken_and_counted_from_there() -> None:
