@@ -19,6 +19,7 @@ from streams.actions import Decision
 from streams.forgotten import Forgotten
 from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Tick, kind_of
 from streams.rules import Rules, compile_rules
+from streams.turn import Witness
 
 PARTITION_KEY = b"\x00partition"  # no customer's: an identifier begins with a printable character
 CONFIG_KEY = b"\x00config"
@@ -76,15 +77,15 @@ class Batch(Struct):
 class Partition:
     """One partition's state. `table` holds the customers' blobs by key and is changed by `adopt` alone.
 
-    It is made from the table's content; the partition's own records are taken out of that.
+    It is made from the table's content, less the partition's own records. `witness` hears the arbiter's questions.
 
     Raises:
         DamagedState: records are missing, too many, or not what they should be. What has the right size and can be
             read is not looked into: a digest of all content would cost more than a tenth of an event.
     """
 
-    def __init__(self, table: dict[bytes, bytes]) -> None:
-        record = _checked(table)
+    def __init__(self, table: dict[bytes, bytes], witness: Witness | None = None) -> None:
+        record, self._witness = _checked(table), witness
         self.position = record.position
         self.clock_ms = record.clock_ms
         self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY)}
@@ -147,10 +148,10 @@ class Partition:
             batch.forgotten += 1
             return
         key = event.customer.encode()
-        outcomes = engine.on_event(self._blob(key), event, self.clock_ms, self.rules, entry.traceparent)
-        if outcomes.repeated:
-            batch.repeated += 1
-        else:
+        known, witness = self._blob(key), self._witness
+        outcomes = engine.on_event(known, event, self.clock_ms, self.rules, entry.traceparent, witness=witness)
+        batch.repeated += outcomes.repeated
+        if not outcomes.repeated:
             self._take(key, outcomes)
 
     def _on_tick(self, offset: int, tick: Tick) -> None:
@@ -169,7 +170,7 @@ class Partition:
                 self._schedule(key, due_ms)
                 continue
             left -= 1
-            self._take(key, engine.on_due(blob, key.decode(), tick, offset, self.rules))
+            self._take(key, engine.on_due(blob, key.decode(), tick, offset, self.rules, witness=self._witness))
 
     def _on_config(self, entry: ConfigVersion) -> None:
         content = msgspec.msgpack.encode(entry)

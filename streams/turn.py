@@ -4,6 +4,8 @@ Fraud checks, service messages and care are settled at once. Offers wait until t
 compete: the best one is sent.
 """
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +27,7 @@ COLLECTING = "collecting"  # it waits for others to compete with; no decision is
 PASSES_MAX = 4  # what is sent may make a trigger propose again; whoever is still not done waits for the next entry
 SWITCHED_OFF = "switched_off"  # the trigger of a held candidate no longer runs
 REASONS: tuple[str, ...] = (*arbiter.REASONS, SWITCHED_OFF)
+Witness = Callable[[Proposal, Question], object]  # hears of each question as it is put to the arbiter; changes nothing
 # The machine's trouble, where another machine would decide, and a damaged record: whoever meets these must stop, not
 # call the entry a failure.
 NOT_THE_ENTRYS = (MemoryError, msgspec.DecodeError)
@@ -34,11 +37,14 @@ _encode_state = msgspec.msgpack.Encoder().encode
 class Turn:
     """Runs triggers and settles their candidates; `decisions` grows in order."""
 
-    def __init__(self, customer: Customer, rules: Rules, circumstances: Circumstances) -> None:
+    def __init__(
+        self, customer: Customer, rules: Rules, circumstances: Circumstances, witness: Witness | None = None
+    ) -> None:
         self.customer = customer
         self.rules = rules
         self.circumstances = circumstances
         self.decisions: list[Decision] = []
+        self._witness = witness
 
     def close(self) -> Customer:
         """Stamp the record with the entry's position, its time and the earliest due time."""
@@ -118,7 +124,10 @@ class Turn:
     def _judge(self, proposal: Proposal) -> Ruling:
         at, facts, policy = self.circumstances, self.customer.facts, self.rules.policy
         whom = (proposal.candidate, proposal.trigger, at.customer)
-        return arbiter.judge(Question(*whom, facts, policy, at.now_ms, at.ticked_ms, proposal.held_since_ms))
+        question = Question(*whom, facts, policy, at.now_ms, at.ticked_ms, proposal.held_since_ms)
+        if self._witness is not None:
+            self._witness(proposal, question)
+        return arbiter.judge(question)
 
     def _ready(self) -> list[tuple[Proposal, Ruling]]:
         """What no longer waits for the same reason, taken out of what is held, with its ruling."""

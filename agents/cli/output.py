@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
@@ -56,13 +56,21 @@ def print_json(result: Any) -> None:
     sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """The result as a table on stdout; numbers stand to the right. Only a terminal's width folds it."""
+def print_line(text: str, *, style: str | None = None) -> None:
+    """A line of the result on stdout, wrapped where the terminal ends."""
+    Console(markup=False, highlight=False).print(text, style=style)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], whole: Collection[str] = ()) -> None:
+    """The result as a table on stdout; numbers stand to the right, the `whole` columns are never broken.
+
+    Only a terminal's width folds it.
+    """
     cells = [list(row) for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         is_number = bool(cells) and all(isinstance(row[number], int) for row in cells)
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold", no_wrap=column in whole)
     for row in cells:
         table.add_row(*(str(cell) for cell in row))
     console = Console(markup=False, highlight=False)
