@@ -17,7 +17,7 @@ from msgspec import Struct
 from agents import crash_points, stop
 from agents.accounting import Instruments
 from agents.kafka_log import KafkaLog
-from agents.kafka_reader import Reader, committed_positions, read_table
+from agents.kafka_reader import Positions, Reader, committed_positions, read_table
 from agents.lane import Batch, Lane
 from agents.pipeline import Stages
 from agents.unit_of_work import Place
@@ -203,9 +203,9 @@ class Assignment:
             await reader.start({place: lane.positions[place] for place, lane in lanes.items()})
         return reader
 
-    async def _positions(self, missing: Iterable[int]) -> dict[Place, int | None]:
+    async def _positions(self, missing: Iterable[int]) -> Positions:
         places = [Place(name, number) for number in missing for name in self._stages.topics]
-        return await committed_positions(self._kafka, self._stages.group, places) if places else {}
+        return await committed_positions(self._kafka, self._stages.group, places) if places else Positions({})
 
     def _numbers(self, assigned: set[tuple[str, int]]) -> set[int]:
         """The partition numbers held. All of a number's topics must have come together, or the process ends."""

@@ -5,12 +5,13 @@ from functools import lru_cache
 
 from aiokafka.partitioner import murmur2
 
-from agents import accounting
+from agents import accounting, drains
 from agents.currencies import CURRENCIES
 from agents.metrics import Metrics
-from agents.unit_of_work import Fetched, Outputs, Place, Record
+from agents.unit_of_work import NO_NOTES, Fetched, Outputs, Place, Record
 from streams import topics
 from streams.dead_letters import Rejected, dead_letter
+from streams.drain import Limits, Toll
 from streams.intake import Reader
 from streams.journal import EventEntry, Source, encode_entry
 
@@ -19,29 +20,51 @@ TRACEPARENT = "traceparent"
 
 
 class IntakeWork:
-    """Reads the records of one partition number of all source topics; `partitions` is the journal's count."""
+    """Reads the records of one partition number of all source topics; `partitions` is the journal's count.
 
-    def __init__(self, partitions: int, metrics: Metrics) -> None:
+    Where there are `limits`, it refuses to drain a source into the dead letters, going on from what `notes` counted.
+    """
+
+    def __init__(
+        self, partitions: int, metrics: Metrics, limits: Limits | None = None, notes: Mapping[Place, str] = NO_NOTES
+    ) -> None:
+        self._limits = limits
+        self._tolls = drains.recalled(notes)
         self._readers = {topic.name: Reader(topic, CURRENCIES) for topic in topics.SOURCES}
         self._place_of = lru_cache(CUSTOMERS_CACHED_MAX)(lambda customer: journal_place(customer, partitions))
         self._metrics = metrics
 
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
-        """What these records lead to: each becomes exactly one journal entry or one dead letter."""
+        """What these records lead to: each becomes exactly one journal entry or one dead letter.
+
+        Raises:
+            Drained: too many of them would be dead letters.
+        """
         positions = {place: records[-1].offset + 1 for place, records in fetched.items()}
         rejected: dict[tuple[str, str], int] = {}
-        outputs = Outputs(positions, lambda: accounting.taken_in(self._metrics, fetched, rejected))
+        dead: dict[Place, dict[int, str]] = {}
+        tolls: dict[Place, Toll] = {}
+
+        def adopt() -> None:
+            accounting.taken_in(self._metrics, fetched, rejected)
+            self._tolls |= tolls
+
+        outputs = Outputs(positions, adopt)
         for place, records in fetched.items():
             read = self._readers[place.topic].read
             for record in records:
                 event = read(record.value, record.timestamp)
                 if isinstance(event, Rejected):
                     rejected[place.topic, event.reason] = rejected.get((place.topic, event.reason), 0) + 1
+                    dead.setdefault(place, {})[record.offset] = event.reason
                     outputs.add(Place(topics.DEAD_LETTERS.name, place.partition), _dead(place, record, event))
                     continue
                 source = Source(place.topic, place.partition, record.offset)
                 value = encode_entry(EventEntry(event, source, _traceparent(record)))
                 outputs.add(self._place_of(event.customer), Record(event.customer.encode(), value))
+        if self._limits is not None:
+            tolls |= drains.counted(self._limits, self._tolls, fetched, dead)
+            outputs.notes = drains.noted(tolls)
         return outputs
 
 

@@ -1,7 +1,7 @@
 """The journal from its beginning to the end that it had at the start, committed entries only."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -20,9 +20,9 @@ class JournalError(Exception):
 
 
 async def read(
-    bootstrap: str, progress: Callable[[int, int], object] = lambda *_: None
-) -> AsyncIterator[tuple[int, JournalRecord]]:
-    """Every entry with its partition, ordered by partition and offset.
+    bootstrap: str, progress: Callable[[int, int], object] = lambda *_: None, only: int | None = None
+) -> AsyncGenerator[tuple[int, JournalRecord]]:
+    """Every entry with its partition, ordered by partition and offset; of one partition, where `only` names it.
 
     `progress` hears after each fetch how many offsets are done, of how many in all.
 
@@ -34,7 +34,7 @@ async def read(
     count = (await partition_counts(bootstrap)).get(JOURNAL.name)
     if count is None:
         raise MissingTopic(JOURNAL.name)
-    partitions = [TopicPartition(JOURNAL.name, number) for number in range(count)]
+    partitions = [TopicPartition(JOURNAL.name, number) for number in range(count) if only in (None, number)]
     async with AIOKafkaConsumer(
         bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest", isolation_level="read_committed"
     ) as consumer:

@@ -91,6 +91,7 @@ def _committed(source: PartitionRecords) -> list[DefaultRecord]:
         elif not (batch.is_transactional and batch.producer_id in aborted):
             records.extend(batch)
         source.next_fetch_offset = batch.next_offset
+    source._records_iterator = None  # noqa: SLF001 - it holds `source`, and that a megabyte, until cycles are looked for
     return records
 
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import aiokafka
 from aiokafka import TopicPartition
-from aiokafka.structs import RecordMetadata
+from aiokafka.structs import OffsetAndMetadata, RecordMetadata
 
 from agents import crash_points
 from agents.kafka_client import fill
-from agents.unit_of_work import Place, Record
+from agents.unit_of_work import NO_NOTES, Place, Record
 
 TRANSACTION_TIMEOUT_MS = 60_000
 BATCH_BYTES_MAX = 1 << 20  # the broker's default `message.max.bytes` is slightly more
@@ -50,9 +50,12 @@ class KafkaLog:
         """Add records to the open transaction, in as few batches as they fit into."""
         self._sent += await append_batches(self._producer, place, records)
 
-    async def commit(self, positions: Mapping[Place, int]) -> None:
+    async def commit(self, positions: Mapping[Place, int], notes: Mapping[Place, str] = NO_NOTES) -> None:
         """Commit, after every append was acknowledged: `commit_transaction` itself doesn't notice a failed one."""
-        offsets = {TopicPartition(*place): position for place, position in positions.items()}
+        offsets = {
+            TopicPartition(*place): OffsetAndMetadata(position, notes.get(place, ""))
+            for place, position in positions.items()
+        }
         await asyncio.gather(*self._sent, self._producer.send_offsets_to_transaction(offsets, self._group))
         crash_points.reached("P3")
         crash_points.soon("P4")

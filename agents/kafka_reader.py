@@ -148,8 +148,16 @@ async def read_table(
     return tables
 
 
-async def committed_positions(bootstrap_servers: str, group: str, places: Iterable[Place]) -> dict[Place, int | None]:
-    """The group's committed offset of each place; None where it has none."""
+class Positions(dict[Place, int | None]):
+    """A group's committed offset of each place, None where it has none, and the `notes` that were committed beside."""
+
+    def __init__(self, committed: Mapping[Place, OffsetAndMetadata]) -> None:
+        super().__init__({place: one.offset if one.offset >= 0 else None for place, one in committed.items()})
+        self.notes = {place: one.metadata for place, one in committed.items() if one.metadata}
+
+
+async def committed_positions(bootstrap_servers: str, group: str, places: Iterable[Place]) -> Positions:
+    """Where the group is in each place."""
     partitions = [TopicPartition(*place) for place in places]
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
@@ -158,9 +166,8 @@ async def committed_positions(bootstrap_servers: str, group: str, places: Iterab
             committed = await group_offsets(admin, group, partitions)
     finally:
         await admin.close()
-    found = {partition: metadata.offset for partition, metadata in committed.items()}
-    offsets = {Place(partition.topic, partition.partition): found.get(partition, -1) for partition in partitions}
-    return {place: offset if offset >= 0 else None for place, offset in offsets.items()}
+    nowhere = OffsetAndMetadata(-1, "")
+    return Positions({Place(*partition): committed.get(partition, nowhere) for partition in partitions})
 
 
 async def group_offsets(
@@ -175,6 +182,9 @@ async def group_offsets(
         except GroupCoordinatorNotAvailableError:
             await asyncio.sleep(COORDINATOR_PAUSE_SECONDS)
         else:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError  # `wait_for`, in the client, loses one that comes just when it is done
             return offsets
 
 

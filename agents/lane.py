@@ -9,10 +9,12 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from msgspec import Struct
 
 from agents import accounting, crash_points, stop
+from agents.drains import Drained
 from agents.unit_of_work import Fetched, Place, TransactionalLog, Work, carry_out
 
 RECORDS_PER_TRANSACTION_MAX = 5000
@@ -124,6 +126,10 @@ class Lane:
         self.positions.update(outputs.positions)
 
     def _give_up(self, error: BaseException, fetched: dict[Place, list[Fetched]]) -> None:
+        if isinstance(error, Drained):
+            hint = "fix the source or the mapping, or raise BELLWETHER_DEADLETTERS: docs/dead-letters.md"
+            told = msgspec.structs.asdict(error.told)
+            stop.at_once(stop.Code.TOO_MANY_DEAD_LETTERS, "too_many_dead_letters", **told, hint=hint)
         code = stop.Code.BATCH_FAILED
         if isinstance(error, ProducerFenced | InvalidProducerEpoch):
             code = stop.Code.FENCED

@@ -1,18 +1,20 @@
 """The pipeline in service: what a worker runs for each partition number, intake and decide."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from agents.accounting import Instruments
 from agents.decide import DecideWork
 from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
+from agents.kafka_reader import Positions
 from agents.lane import Lane, LaneName
 from agents.recovered import partition_of
 from agents.rules_shown import RulesShown
 from agents.unit_of_work import Place, Work
 from agents.views import Views
 from streams import topics
+from streams.drain import Limits
 
 STAGES = ("intake", "decide")
 SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
@@ -40,7 +42,7 @@ class Stages(Protocol):
         number: int,
         logs: Sequence[KafkaLog],
         table: dict[bytes, bytes],
-        committed: Mapping[Place, int | None],
+        committed: Positions,
     ) -> list[Lane]:
         """The lanes of a number, in the stages' order: their producers are fenced, `table` is its recovered state."""
 
@@ -49,26 +51,27 @@ class Stages(Protocol):
 
 
 class Pipeline:
-    """Intake and decide. `works` holds the decide stage's part of each number taken up."""
+    """Intake and decide. `works` holds the decide stage's part of each number taken up, `limits` what is ordinary."""
 
     group = topics.APP
     names: tuple[str, ...] = STAGES
     journal = topics.JOURNAL.name
     changelog = topics.CHANGELOG.name
 
-    def __init__(self, views: Views, instruments: Instruments) -> None:
+    def __init__(self, views: Views, instruments: Instruments, limits: Limits | None = None) -> None:
         self.topics: tuple[str, ...] = (*SOURCE_TOPICS, topics.JOURNAL.name)
         self.works: dict[int, DecideWork] = {}
         self._views = views
         self._instruments = instruments
         self._rules_shown = RulesShown(instruments.metrics)
+        self._limits = limits
 
     def take_up(
         self,
         number: int,
         logs: Sequence[KafkaLog],
         table: dict[bytes, bytes],
-        committed: Mapping[Place, int | None],
+        committed: Positions,
     ) -> list[Lane]:
         """Build a number's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
         partition = partition_of(number, table, committed[Place(topics.JOURNAL.name, number)])
@@ -76,7 +79,8 @@ class Pipeline:
         journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
         metrics = self._instruments.metrics
         self.works[number] = DecideWork(number, partition, self._views, metrics, self._rules_shown)
-        works: tuple[Work, ...] = (IntakeWork(topics.PARTITIONS, metrics), self.works[number])
+        intake = IntakeWork(topics.PARTITIONS, metrics, self._limits, committed.notes)
+        works: tuple[Work, ...] = (intake, self.works[number])
         self._views.assign(number, table)
         return [
             Lane(LaneName(stage, number), log, work, positions, self._instruments)

@@ -4,6 +4,7 @@ Used by `bellwether replay`, by the demo, and as the oracle that a live run is c
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +15,7 @@ from agents.source_lines import OnRejected
 from streams.actions import Decision
 from streams.config import Config
 from streams.partition import Batch, JournalRecord, Partition
+from streams.turn import Witness
 
 Decided = tuple[int, Decision]
 
@@ -27,7 +29,7 @@ class _Kind(Struct):
 
 
 class Replay:
-    """Partitions by number, fed entry by entry.
+    """Partitions by number, fed entry by entry. A `witness` hears of each question that the arbiter is asked.
 
     Attributes:
         tables: the content of each partition's changelog, the partition's own records included; continued from if it
@@ -39,19 +41,20 @@ class Replay:
         refused: config versions that don't fit this release; the one before goes on deciding, as it does live.
     """
 
-    def __init__(self, tables: dict[int, dict[bytes, bytes]] | None = None) -> None:
+    def __init__(self, tables: dict[int, dict[bytes, bytes]] | None = None, witness: Witness | None = None) -> None:
         self.tables = {} if tables is None else tables
+        self._witness = witness
         self.entries: dict[str, int] = {}
         self.repeated = 0
         self.forgotten = 0
         self.passed_over = 0
         self.refused: set[str] = set()
-        self._partitions = {number: Partition(dict(table)) for number, table in self.tables.items()}
+        self._partitions = {number: Partition(dict(table), witness) for number, table in self.tables.items()}
 
     def apply(self, number: int, record: JournalRecord) -> list[Decision]:
         """Apply one entry to a partition and return its decisions, in order."""
         if number not in self._partitions:
-            self.tables[number], self._partitions[number] = {}, Partition({})
+            self.tables[number], self._partitions[number] = {}, Partition({}, self._witness)
         partition = self._partitions[number]
         batch = partition.compute([record])
         partition.adopt(batch)
@@ -107,12 +110,30 @@ def applied(lines: Iterable[Line], replay: Replay) -> Iterator[tuple[int, Journa
         ReplayError: a line isn't a dump's.
     """
     for line in lines:
-        try:
+        with _readable(line):
             number, record = journal_lines.decode(line.text)
             decisions = replay.apply(number, record)
-        except (ValueError, RecursionError) as error:
-            raise ReplayError(f"{line.file}:{line.number}: not a line of a journal dump: {error}") from error
         yield number, record, decisions
+
+
+def decoded(lines: Iterable[Line]) -> Iterator[tuple[int, JournalRecord]]:
+    """Each entry of a journal dump with its partition, not decided.
+
+    Raises:
+        ReplayError: a line isn't a dump's.
+    """
+    for line in lines:
+        with _readable(line):
+            entry = journal_lines.decode(line.text)
+        yield entry
+
+
+@contextmanager
+def _readable(line: Line) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise ReplayError(f"{line.file}:{line.number}: not a line of a journal dump: {error}") from error
 
 
 def replay_sources(

@@ -11,6 +11,7 @@ KAFKA = "BELLWETHER_KAFKA"
 REDIS = "BELLWETHER_REDIS"
 HTTP = "BELLWETHER_HTTP"
 CONFIG = "BELLWETHER_CONFIG"
+DEAD_LETTERS = "BELLWETHER_DEADLETTERS"  # limits as in in_a_row_max=100,ratio_max=0.5,window=1000, or unlimited
 # wall-clock, none, or event-time:DURATION with how far behind the newest event ticks stay
 TICKS = "BELLWETHER_TICKS"
 PACKAGED_CONFIG = Path(__file__).parent.parent / "config"

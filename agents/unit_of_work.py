@@ -20,6 +20,9 @@ class Place(NamedTuple):
     partition: int
 
 
+NO_NOTES: Mapping[Place, str] = {}
+
+
 class Record(Struct, frozen=True, gc=False):
     """What is appended: no key means any, no value is a tombstone."""
 
@@ -45,11 +48,13 @@ class Outputs(Struct):
         records: what is appended where, in order.
         positions: per input partition, the offset of the first record not yet applied.
         adopt: makes the changes the state; called once everything is committed.
+        notes: what is kept beside a position, and read with it by the next owner; none is an empty one.
     """
 
     positions: dict[Place, int]
     adopt: Callable[[], None]
     records: dict[Place, list[Record]] = field(default_factory=dict)
+    notes: dict[Place, str] = field(default_factory=dict)
 
     def add(self, place: Place, record: Record) -> None:
         """Append a record to a place."""
@@ -65,8 +70,8 @@ class TransactionalLog(Protocol):
     async def append(self, place: Place, records: Sequence[Record]) -> None:
         """Add records to the open transaction."""
 
-    async def commit(self, positions: Mapping[Place, int]) -> None:
-        """Make sure that every append arrived, then commit them together with the input positions."""
+    async def commit(self, positions: Mapping[Place, int], notes: Mapping[Place, str] = NO_NOTES) -> None:
+        """Make sure that every append arrived, then commit them together with the input positions and their notes."""
 
 
 class Work(Protocol):
@@ -82,7 +87,7 @@ async def carry_out(log: TransactionalLog, outputs: Outputs) -> None:
     for place, records in outputs.records.items():
         await log.append(place, records)
         crash_points.reached("P2")
-    await log.commit(outputs.positions)
+    await log.commit(outputs.positions, outputs.notes)
     crash_points.reached("P5")
     outputs.adopt()
     crash_points.reached("P6")

@@ -20,6 +20,7 @@ from agents.replay import Replay
 from agents.unit_of_work import Place
 from streams import topics
 from streams.actions import destinations, encode_decision, headers
+from streams.dead_letters import REPLAYED
 from streams.journal import EventEntry, Source, Tick
 from streams.partition_record import PARTITION_KEY, PartitionRecord
 
@@ -111,9 +112,9 @@ def repeated_ids(evidence: Evidence) -> list[str]:
 
 
 def dead_letters(evidence: Evidence) -> Counter[str]:
-    """How many dead letters there are, by reason."""
-    letters = (one for place, some in evidence.live.items() if place.topic == topics.DEAD_LETTERS.name for one in some)
-    return Counter(dict(letter.headers)["bellwether.reason"].decode() for letter in letters)
+    """How many dead letters there are, by reason; those that were replayed since count too."""
+    named = (dict(letter.headers) for letter in _dead_letters(evidence))
+    return Counter(one["bellwether.reason"].decode() for one in named if REPLAYED not in one)
 
 
 def differences(evidence: Evidence) -> Iterator[str]:
@@ -161,7 +162,10 @@ async def settled(kafka: str) -> bool:
 
 async def source_problems(kafka: str, evidence: Evidence) -> list[str]:
     """Source records that were lost, or taken in more than once."""
-    taken_in = evidence.replayed.taken_in + _dead_letter_sources(evidence)
+    taken_in = Counter(evidence.replayed.taken_in)
+    for letter in _dead_letters(evidence):
+        named = dict(letter.headers)
+        taken_in[coordinates(named)] += -1 if REPLAYED in named else 1  # replayed, it is an entry instead
     problems = [f"taken in {count} times: {source}" for source, count in taken_in.items() if count > 1]
     async for place, records in committed_records(kafka, _places(topics.SOURCES)):
         lost = [record.offset for record in records if not taken_in[Source(*place, record.offset)]]
@@ -181,10 +185,9 @@ async def verify(kafka: str) -> tuple[Evidence, list[str]]:
     return evidence, problems + await source_problems(kafka, evidence)
 
 
-def _dead_letter_sources(evidence: Evidence) -> Counter[Source]:
-    """The coordinates in the dead letters' headers."""
-    letters = [one for place, some in evidence.live.items() if place.topic == topics.DEAD_LETTERS.name for one in some]
-    return Counter(coordinates(dict(letter.headers)) for letter in letters)
+def _dead_letters(evidence: Evidence) -> Iterator[Published]:
+    """The dead letters, and the markers of those that were replayed."""
+    return (one for place, some in evidence.live.items() if place.topic == topics.DEAD_LETTERS.name for one in some)
 
 
 def coordinates(named: dict[str, bytes]) -> Source:

@@ -12,7 +12,7 @@ from typing import NoReturn
 import msgspec
 import structlog
 
-from agents import clock, faust_app, logs, settings, stop
+from agents import clock, drains, faust_app, logs, settings, stop
 from agents.accounting import Instruments
 from agents.health import Health, serving
 from agents.metrics import Metrics
@@ -21,6 +21,7 @@ from agents.transport import BatchApp
 from agents.views import Views
 from agents.watchdog import Watchdog
 from streams import dead_letters, topics, trigger, turn
+from streams.drain import Limits
 from streams.view import describe
 
 log = structlog.get_logger("agents.worker")  # also where this module is run as __main__
@@ -29,12 +30,12 @@ LOOK_SECONDS = 1.0
 PLAIN_CLOCKS = {"wall-clock": clock.wall_clock, "none": clock.no_clock}
 
 
-def run(known: settings.Settings, ticks: clock.Clock) -> NoReturn:
+def run(known: settings.Settings, ticks: clock.Clock, limits: Limits | None) -> NoReturn:
     """Run one worker until SIGTERM; exits 0 after a clean stop, else with a code of `stop.Code`."""
-    faust_app.run(lambda: build(known, ticks))
+    faust_app.run(lambda: build(known, ticks, limits))
 
 
-def build(known: settings.Settings, ticks: clock.Clock) -> BatchApp:
+def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None) -> BatchApp:
     """The Faust app with its agents, its table and its tasks."""
     metrics = Metrics(dead_letters.REASONS, suppression_reasons())
     metrics.build.show(version("bellwether"))
@@ -45,7 +46,7 @@ def build(known: settings.Settings, ticks: clock.Clock) -> BatchApp:
 
     health = Health(redis_ok=lambda: not views.breaker_open, kafka_quiet_seconds=kafka_quiet_seconds)
     instruments = Instruments(metrics, health)
-    pipeline = Pipeline(views, instruments)
+    pipeline = Pipeline(views, instruments, limits)
     app = faust_app.batch_app(known.kafka, pipeline, topics.PARTITIONS, instruments)
     ticker = clock.Ticker(known.kafka, app.assignment.recovered, pipeline.works, ticks)
     watchdog = Watchdog(app.assignment)
@@ -100,9 +101,10 @@ def main() -> NoReturn:
     logs.set_up()
     try:
         known, ticks = settings.load(), _ticks(os.environ.get(settings.TICKS, "wall-clock"))
+        limits = drains.limits(os.environ.get(settings.DEAD_LETTERS, ""))
     except (settings.SettingsError, msgspec.ValidationError) as error:
         stop.at_once(stop.Code.MISCONFIGURED, "environment_refused", error=str(error))
-    run(known, ticks)
+    run(known, ticks, limits)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from agents import lane
 from agents.decide import DecideWork
 from agents.kafka_log import KafkaLog
 from agents.lane import Lane
-from agents.unit_of_work import Fetched, Outputs, Place, Record, TransactionalLog, carry_out
+from agents.unit_of_work import NO_NOTES, Fetched, Outputs, Place, Record, TransactionalLog, carry_out
 from streams import topics, turn
 from streams.actions import candidate_id
 from streams.partition_record import RESERVED_KEYS
@@ -56,11 +56,11 @@ def failed_send_unnoticed() -> None:
     """Nobody looks at what became of the appends: `commit_transaction` succeeds though a batch in it failed."""
     commit = KafkaLog.commit
 
-    async def unchecked(self: Any, positions: Mapping[Place, int]) -> None:
+    async def unchecked(self: Any, positions: Mapping[Place, int], notes: Mapping[Place, str] = NO_NOTES) -> None:
         for sent in self._sent:
             sent.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._sent = []
-        await commit(self, positions)
+        await commit(self, positions, notes)
 
     KafkaLog.commit = unchecked  # type: ignore[method-assign]
 

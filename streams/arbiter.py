@@ -5,12 +5,12 @@ Fraud checks and service messages pass at once, unless they have expired; care k
 to wait or to be silent, and compete: `streams.competition` says which of several goes out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import time
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from streams import draw
 from streams.actions import ACTIONS, Outcome
 from streams.calendar import Period, period_ms, quiet_until_ms
 from streams.events import Channel
@@ -64,6 +64,13 @@ class Question(Struct, frozen=True):
         since_ms = self.now_ms if self.held_since_ms is None else self.held_since_ms
         waited_ms, expires_ms = since_ms + milliseconds(self.policy.held_max), self.candidate.expires_at_ms
         return waited_ms if expires_ms is None else min(expires_ms, waited_ms)
+
+
+class Answer(NamedTuple):
+    """What one objection said to a question; None: it has nothing against it."""
+
+    objection: str
+    ruling: Ruling | None
 
 
 Objection = Callable[[Question], Ruling | None]
@@ -209,6 +216,8 @@ FOR_OFFERS: tuple[Objection, ...] = (
     *(expired, runaway, no_consent, offers_paused, declined, cool_down),  # what ends it, before what only makes it wait
     *(fraud_check_open, complaint_open, complaint_fresh, capped, cadence, quiet_hours),
 )
+OBJECTIONS: dict[str, tuple[Objection, ...]] = {"care": FOR_CARE, "offer": FOR_OFFERS}  # by an action's purpose
+OWN_REASON = "own_reason"  # the trigger itself has a reason for silence
 DISPLACED = "displaced"  # more candidates wait than are kept: the oldest goes
 OUTRANKED = "outranked"  # another candidate of this customer was preferred
 HOLD_OUT = "hold_out"  # the customer is one of those who get nothing, to compare with
@@ -218,12 +227,20 @@ REASONS: tuple[str, ...] = (
 )
 
 
-def judge(question: Question) -> Ruling:
-    """The ruling on one candidate, as if there were no other."""
+def answers(question: Question) -> Iterator[Answer]:
+    """What each objection says, in the order in which they are asked; none is asked before its answer is wanted.
+
+    The trigger's own silence comes first, where it has one.
+    """
     if question.candidate.quiet is not None:
-        return suppressed(question.candidate.quiet)
-    objections = {"care": FOR_CARE, "offer": FOR_OFFERS}.get(ACTIONS[question.candidate.action].purpose, AT_ONCE)
-    return next((ruling for objection in objections if (ruling := objection(question))), SENT)
+        yield Answer(OWN_REASON, suppressed(question.candidate.quiet))
+    for objection in OBJECTIONS.get(ACTIONS[question.candidate.action].purpose, AT_ONCE):
+        yield Answer(objection.__name__, objection(question))
+
+
+def judge(question: Question) -> Ruling:
+    """The ruling on one candidate, as if there were no other: the first that isn't None."""
+    return next((answer.ruling for answer in answers(question) if answer.ruling is not None), SENT)
 
 
 def channel_for(action: str, facts: Facts) -> Channel | None:
@@ -231,8 +248,3 @@ def channel_for(action: str, facts: Facts) -> Channel | None:
     possible = ACTIONS[action].channels
     agreed = facts.dossier.consents if ACTIONS[action].is_offer else facts.dossier.channels
     return next((one for one in facts.dossier.channels if one in possible and one in agreed), None)
-
-
-def is_held_out(customer: str, trigger: str, percent: int) -> bool:
-    """Whether a customer is in a trigger's hold-out group: always the same, by a hash of the two names."""
-    return draw.percent(f"{trigger}\x1f{customer}") < percent

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from streams.journal import Source
 from streams.masking import masked
+from streams.topics import JOURNAL
 
 Reason = Literal[
     "amount_out_of_range",
@@ -80,6 +81,7 @@ _UNREADABLE: frozenset[Reason] = frozenset(
     {"empty", "invalid_utf8", "nested_too_deep", "not_finite", "not_json", "oversize", "schema_registry_framing"}
 )
 BODY_SIZE_BYTES_MAX = 4096
+REPLAYED = "bellwether.replayed"
 
 
 class Rejected(Struct, frozen=True):
@@ -117,19 +119,27 @@ def dead_letter(rejection: Rejected, source: Source, key: bytes | None) -> DeadL
         key: the record's own key.
     """
     headers = {
-        "__connect.errors.topic": source.topic,
-        "__connect.errors.partition": str(source.partition),
-        "__connect.errors.offset": str(source.offset),
+        **_origin(source),
         "__connect.errors.stage": "VALUE_CONVERTER" if rejection.reason in _UNREADABLE else "TRANSFORMATION",
         "__connect.errors.exception.class.name": f"{Rejected.__module__}.{Rejected.__qualname__}",
         "__connect.errors.exception.message": rejection.message,
         "bellwether.reason": rejection.reason,
     }
-    return DeadLetter(
-        key=None if key is None else masked(key, BODY_SIZE_BYTES_MAX),
-        value=rejection.body,
-        headers=tuple((name, text.encode()) for name, text in headers.items()),
-    )
+    return _letter(key, rejection.body, headers)
+
+
+def marker(source: Source, partition: int, key: bytes | None) -> DeadLetter:
+    """Says that a dead letter was replayed: the record at `source` is an entry of that journal partition now."""
+    return _letter(key, None, {**_origin(source), REPLAYED: f"{JOURNAL.name}/{partition}"})
+
+
+def _origin(source: Source) -> dict[str, str]:
+    return {f"__connect.errors.{name}": str(getattr(source, name)) for name in source.__struct_fields__}
+
+
+def _letter(key: bytes | None, body: bytes | None, headers: dict[str, str]) -> DeadLetter:
+    named = tuple((name, text.encode()) for name, text in headers.items())
+    return DeadLetter(None if key is None else masked(key, BODY_SIZE_BYTES_MAX), body, named)
 
 
 def reasons_as_markdown() -> str:

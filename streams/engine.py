@@ -22,7 +22,7 @@ from streams.record import NOT_THE_ENTRYS, Circumstances
 from streams.remember import remember_event
 from streams.rules import Rules
 from streams.state import Customer
-from streams.turn import Turn
+from streams.turn import Turn, Witness
 
 
 class Outcomes(Struct):
@@ -38,7 +38,15 @@ class Outcomes(Struct):
     shadow_due_ms: int | None = None
 
 
-def on_event(blob: bytes | None, event: Event, clock_ms: int, rules: Rules, traceparent: str | None) -> Outcomes:
+def on_event(  # noqa: PLR0913 - the last is for who explains, not for who decides
+    blob: bytes | None,
+    event: Event,
+    clock_ms: int,
+    rules: Rules,
+    traceparent: str | None,
+    *,
+    witness: Witness | None = None,
+) -> Outcomes:
     """A customer's event. `clock_ms` is the partition's last tick; `event.position` is set.
 
     An event whose id is among the customer's latest is a repeat: nothing changes.
@@ -47,7 +55,8 @@ def on_event(blob: bytes | None, event: Event, clock_ms: int, rules: Rules, trac
     if not state.note_event(customer, event.id, rules.policy.event_ids_kept_max):
         return Outcomes(blob, customer.due_ms, [], repeated=True)
     now_ms = max(clock_ms, event.at_ms, customer.now_ms)
-    turn = Turn(customer, rules, Circumstances(event.customer, now_ms, clock_ms, event.position, traceparent))
+    at = Circumstances(event.customer, now_ms, clock_ms, event.position, traceparent)
+    turn = Turn(customer, rules, at, witness)
 
     def happen() -> None:
         remember_event(customer.facts, event, rules.policy)
@@ -57,11 +66,13 @@ def on_event(blob: bytes | None, event: Event, clock_ms: int, rules: Rules, trac
     return _attempt(turn, happen, lambda: blob)
 
 
-def on_due(blob: bytes, name: str, tick: Tick, position: int, rules: Rules) -> Outcomes:
+def on_due(  # noqa: PLR0913 - as above
+    blob: bytes, name: str, tick: Tick, position: int, rules: Rules, *, witness: Witness | None = None
+) -> Outcomes:
     """A tick has passed the customer's due time. `name` is the customer's, `position` the tick's journal offset."""
     customer = state.decode(blob)
     now_ms = max(tick.at_ms, customer.now_ms)
-    turn = Turn(customer, rules, Circumstances(name, now_ms, tick.at_ms, position, None))
+    turn = Turn(customer, rules, Circumstances(name, now_ms, tick.at_ms, position, None), witness)
 
     def happen() -> None:
         for waiting in [one for one, due_ms in customer.due.items() if due_ms <= tick.at_ms]:

@@ -8,6 +8,7 @@ The same object serves the live worker, the replay and the tests: same entries, 
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -31,6 +32,7 @@ from streams.partition_record import (
 )
 from streams.rules import Rules, compile_rules
 from streams.runaway import Runaway
+from streams.turn import Witness
 
 DueOf = Callable[[bytes], int | None]
 OnDue = Callable[[bytes, str, Tick, int, Rules], engine.Outcomes]
@@ -67,7 +69,7 @@ class Batch(Struct):
 class Partition:
     """One partition's state. `table` holds the customers' blobs by key and is changed by `adopt` alone.
 
-    It is made from the table's content; the partition's own records are taken out of that.
+    It is made from the table's content, less the partition's own records. `witness` hears the arbiter's questions.
 
     Raises:
         streams.partition_record.DamagedState: records are missing, too many, or not what they should be. What has the
@@ -75,8 +77,8 @@ class Partition:
             event.
     """
 
-    def __init__(self, table: dict[bytes, bytes]) -> None:
-        record = take_record(table)
+    def __init__(self, table: dict[bytes, bytes], witness: Witness | None = None) -> None:
+        record, self._witness = take_record(table), witness
         self.position = record.position
         self.clock_ms = record.clock_ms
         self.refused = record.refused
@@ -149,10 +151,10 @@ class Partition:
             batch.forgotten += 1
             return
         key = event.customer.encode()
-        outcomes = engine.on_event(self._blob(key), event, self.clock_ms, self.rules, entry.traceparent)
-        if outcomes.repeated:
-            batch.repeated += 1
-        else:
+        known, witness = self._blob(key), self._witness
+        outcomes = engine.on_event(known, event, self.clock_ms, self.rules, entry.traceparent, witness=witness)
+        batch.repeated += outcomes.repeated
+        if not outcomes.repeated:
             self._take(key, outcomes)
 
     def _on_tick(self, offset: int, tick: Tick) -> None:
@@ -162,7 +164,8 @@ class Partition:
         self.clock_ms = tick.at_ms
         if self.rules.shadow_sets:
             self._fire(self._shadow_due, self._shadow_due_of, engine.on_shadow_due, offset)
-        self._fire(self._due, lambda blob: state.decode_header(blob).due_ms, engine.on_due, offset)
+        on_due = partial(engine.on_due, witness=self._witness)
+        self._fire(self._due, lambda blob: state.decode_header(blob).due_ms, on_due, offset)
 
     def _fire(self, times: DueTimes, due_of: DueOf, on_due: OnDue, offset: int) -> None:
         """A bounded number of customers; the rest is left to the next tick."""

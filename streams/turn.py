@@ -4,11 +4,13 @@ Fraud checks, service messages and care are settled at once. Offers wait until t
 compete: the best one is sent.
 """
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from streams import arbiter, record, remember, state
+from streams import arbiter, draw, record, remember, state
 from streams.actions import ACTIONS, Decision, candidate_id
 from streams.arbiter import Question, Ruling
 from streams.beside import Shadows
@@ -26,6 +28,7 @@ COLLECTING = "collecting"  # it waits for others to compete with; no decision is
 PASSES_MAX = 4  # what is sent may make a trigger propose again; whoever is still not done waits for the next entry
 SWITCHED_OFF = "switched_off"  # the trigger of a held candidate no longer runs
 REASONS: tuple[str, ...] = (*arbiter.REASONS, SWITCHED_OFF)
+Witness = Callable[[Proposal, Question], object]  # hears of each question as it is put to the arbiter; changes nothing
 _encode_state = msgspec.msgpack.Encoder().encode
 
 
@@ -38,11 +41,14 @@ class Turn:
     shadow_due_ms: int | None = None
     _shadows: Shadows | None = None
 
-    def __init__(self, customer: Customer, rules: Rules, circumstances: Circumstances) -> None:
+    def __init__(
+        self, customer: Customer, rules: Rules, circumstances: Circumstances, witness: Witness | None = None
+    ) -> None:
         self.customer = customer
         self.rules = rules
         self.circumstances = circumstances
         self.decisions: list[Decision] = []
+        self._witness = witness
 
     def close(self) -> Customer:
         """Stamp the record with the entry's position, its time and the earliest due time."""
@@ -140,7 +146,10 @@ class Turn:
         at, facts, policy = self.circumstances, self.customer.facts, self.rules.policy
         whom = (proposal.candidate, proposal.trigger, at.customer)
         times, is_runaway = (at.now_ms, at.ticked_ms, proposal.held_since_ms), proposal.trigger in self.rules.held
-        return arbiter.judge(Question(*whom, facts, policy, *times, is_runaway))
+        question = Question(*whom, facts, policy, *times, is_runaway)
+        if self._witness is not None:
+            self._witness(proposal, question)
+        return arbiter.judge(question)
 
     def _ready(self) -> list[tuple[Proposal, Ruling]]:
         """What no longer waits for the same reason, taken out of what is held, with its ruling."""
@@ -181,7 +190,7 @@ class Turn:
             ruling = replace(ruling, outcome="shadow")
         is_contact = ruling.outcome == "sent" and ACTIONS[proposal.candidate.action].is_offer
         percent = self.rules.policy.hold_out_percent
-        is_held_out = is_contact and arbiter.is_held_out(self.circumstances.customer, proposal.trigger, percent)
+        is_held_out = is_contact and draw.is_held_out(self.circumstances.customer, proposal.trigger, percent)
         if is_held_out:
             ruling = arbiter.suppressed(arbiter.HOLD_OUT)
         decision = self._put_down(proposal, ruling)

@@ -75,3 +75,4 @@ async def _sources(log: Log, tallies: Tallies) -> None:
     async for place, records in log.read(spans):
         found[place] += tallies.sources.compare(tallies.moment, place, records)
     tallies.sources.close(tallies.moment, found)
+    tallies.sources.reconcile()

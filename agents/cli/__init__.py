@@ -11,8 +11,11 @@ from agents.cli.output import USAGE, CommandError, message
 
 COMMANDS: dict[str, str] = {
     "config": "Check the rules, and put a version of them into the journal.",
+    "customer": "A customer's timeline and state, and why nothing was sent.",
     "demo": "See it work: customers, events and decisions on this machine.",
+    "dlq": "Dead letters: counted, shown, and taken in once more.",
     "docs": "Write the pages and schemas that come from the code.",
+    "explain": "Why a decision was made, or why nothing was sent.",
     "forget": "Erase a customer.",
     "generate": "Make labelled source records from a seed.",
     "guard": "Triggers that were held as running away, and their release.",

@@ -37,11 +37,13 @@ Output = Annotated[Path | None, Parameter(help="Folder to write the proposed tri
 @app.default
 def learn(*, input: Input = None, config: Folder = None, output: Output = None, json: Json = False) -> int:  # noqa: A002 - the option's name
     """Say what to change, and write it down if asked to."""
-    from agents.report.lessons import lessons  # noqa: PLC0415 - slow to import, and help must be quick
+    from agents.report.lessons import known, lessons  # noqa: PLC0415 - slow to import, and help must be quick
 
     folder = config or settings().config
     try:
-        found = lessons(ledger(input), config_files.load(folder))
+        rules = config_files.load(folder)
+        read = ledger(input)
+        found = lessons(read, rules)
     except ConfigError as error:
         raise CommandError(str(error), USAGE) from error
     if json:
@@ -52,7 +54,7 @@ def learn(*, input: Input = None, config: Folder = None, output: Output = None, 
             [(one.path, one.now, one.proposed, one.evidence) for one in found],
         )
     if not found:
-        message("Nothing to propose: what is known so far doesn't contradict the config.")
+        message(f"Nothing to propose: what is known so far doesn't contradict the config.\n{known(read)}")
     elif output is not None:
         _write(folder, output, found)
         message(f"Written to {output}. Look at it, then: bellwether config check --config {output}")

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from cyclopts import Parameter
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -19,6 +20,7 @@ FINE = 0
 FINDINGS = 1
 USAGE = 2
 OUT_OF_REACH = 3
+LINE_MAX = 10_000  # for a file or a pipe: nothing is folded
 
 Result = TypeVar("Result")
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
@@ -54,16 +56,28 @@ def print_json(result: Any) -> None:
     sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """The result as a table on stdout; numbers stand to the right."""
+def print_line(text: str, *, style: str | None = None) -> None:
+    """A line of the result on stdout, wrapped where the terminal ends."""
+    Console(markup=False, highlight=False).print(text, style=style)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], whole: Collection[str] = ()) -> None:
+    """The result as a table on stdout; numbers stand to the right, the `whole` columns are never broken.
+
+    Only a terminal's width folds it.
+    """
     cells = [list(row) for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         is_number = bool(cells) and all(isinstance(row[number], int) for row in cells)
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold", no_wrap=column in whole)
     for row in cells:
         table.add_row(*(str(cell) for cell in row))
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        wide = console.options.update(max_width=LINE_MAX)
+        console.width = max(console.width, Measurement.get(console, wide, table).maximum)
+    console.print(table)
 
 
 def progress() -> Progress:

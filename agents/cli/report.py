@@ -1,5 +1,6 @@
 """`bellwether report`: what came of the decisions."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,6 @@ from agents.cli.output import (
     USAGE,
     CommandError,
     Json,
-    message,
     on_kafka,
     print_json,
     print_table,
@@ -133,20 +133,18 @@ def _show(found: "Figures") -> None:
         ("trigger", "treated", "held out", "effect"),
         ((one.trigger, _told(one.treated), _told(one.held_out), one.statement) for one in found.uplift),
     )
-    _section(
-        "Not sent, and why",
-        ("trigger", "reason", "count"),
-        ((one.trigger, one.reason, one.count) for one in found.silences),
-    )
+    for title, several in (("Not sent, and why", found.silences), ("Held for a time, and why", found.holds)):
+        rows = ((one.trigger, one.reason, one.count) for one in several)
+        _section(title, ("trigger", "reason", "count"), rows)
 
 
 def _section(title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
     several = list(rows)
-    message(f"\n{title}")
+    sys.stdout.write(f"\n{title}\n")
     if several:
         print_table(columns, several)
     else:
-        message("Nothing yet.")
+        sys.stdout.write("Nothing yet.\n")
 
 
 def _told(share: "Share") -> str:

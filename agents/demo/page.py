@@ -1,7 +1,6 @@
 """The report as a person reads it, 80 columns wide."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from textwrap import fill
 
 from rich.console import Console
@@ -9,8 +8,8 @@ from rich.table import Table
 
 from agents.demo.report import Example, Report
 from agents.demo.truth import ALL_ACTIONS, Row
+from agents.why import words
 from streams import topics
-from streams.actions import Decision, Measure
 from streams.triggers.wording import counted
 
 WIDTH = 80
@@ -89,38 +88,15 @@ def _letters(report: Report) -> list[tuple[str, ...]]:
 def _explain(console: Console, example: Example) -> None:
     one = example.decision
     _title(console, f"{example.title}, in words")
-    console.print(f"{_day(one.event_at_ms)}, customer {one.customer}: {one.action}, {one.priority}.")
+    console.print(words.headline(one))
     console.print(fill(f"Because {one.because}.", WIDTH))
     for decision in [*example.before, one]:
-        console.print(fill(_outcome(decision), WIDTH))
-    measures = [(name, str(it.value), _threshold(it)) for name, it in one.measured.items()]
-    _table(console, ("looked at", "value", "threshold"), measures, numbers=2)
-    subject = ", ".join(f"{name} {value}" for name, value in one.subject.items())
-    causes = ", ".join(f"{cause.position} ({cause.event})" for cause in one.causes)
-    where = f"{topics.JOURNAL.name}, partition {example.partition}, offsets {causes}"
-    rows = [("about", subject), ("entries", where), ("rules", f"version {one.config_version}"), ("id", one.id)]
+        console.print(fill(words.outcome(decision), WIDTH))
+    _table(console, words.MEASURED, words.measures(one), numbers=2)
+    where = f"{topics.JOURNAL.name}, partition {example.partition}, offsets {words.entries(one)}"
+    about = ("about", words.subject(one))
+    rows = [about, ("entries", where), ("rules", f"version {one.config_version}"), ("id", one.id)]
     _table(console, ("", ""), rows, header=False)
-
-
-def _outcome(one: Decision) -> str:
-    """What became of it at that time, and why, in a sentence."""
-    when = _day(one.decided_at_ms)
-    if one.outcome == "held" and one.held_until_ms is not None:
-        return f"{when}: held ({one.reason}) until {_day(one.held_until_ms)} at the latest."
-    if one.outcome != "sent":
-        preferred = f", by {one.outranked_by}" if one.outranked_by else ""
-        return f"{when}: not sent ({one.reason}{preferred})."
-    offer = f" as {one.offer}" if one.offer else ""
-    channel = f" by {one.channel}" if one.channel else ""
-    return f"{when}: sent{offer}{channel}."
-
-
-def _threshold(measure: Measure) -> str:
-    return "-" if measure.threshold is None else str(measure.threshold)
-
-
-def _day(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%d %b %Y, %H:%M} UTC"
 
 
 def _checks(report: Report) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from agents.demo.scoring import FALSE_CHECKS_PER_10_000_MAX, ORDERS, Order, Outc
 from streams.config import Config
 
 RESULT = Path("docs/results/quality.md")
-GATE, UNSEEN = "The gate", "Seeds that no rule was made on"
+GATE, MORE = "The gate", "More seeds"
 
 app = App(name="quality", help="Precision and recall of every trigger on planted situations.", help_format="plaintext")
 
@@ -29,15 +29,15 @@ app = App(name="quality", help="Precision and recall of every trigger on planted
 def quality(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     *,
     events: Annotated[int, Parameter(help="Of each data set, about.")] = 150_000,
-    seeds: Annotated[tuple[int, ...], Parameter(help="One data set for each.")] = (1, 2, 3),
-    unseen: Annotated[tuple[int, ...], Parameter(help="More, told of apart.")] = (),
+    seeds: Annotated[tuple[int, ...], Parameter(help="One data set for each.", consume_multiple=True)] = (1, 2, 3),
+    more: Annotated[tuple[int, ...], Parameter(help="More of them, told of apart.", consume_multiple=True)] = (),
     folder: Annotated[Path, Parameter(name="--config", help="The rules.")] = settings.PACKAGED_CONFIG,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print it as JSON.")] = False,
     save: Annotated[bool, Parameter(negative="", help=f"Write {RESULT}.")] = False,
 ) -> int:
     """Decide, compare, and tell what was missed, what was said instead, and what the false alarms fell for."""
     rules = config_files.load(folder)
-    parts = [_decide(title, some, events, rules) for title, some in ((GATE, seeds), (UNSEEN, unseen)) if some]
+    parts = [_decide(title, some, events, rules) for title, some in ((GATE, seeds), (MORE, more)) if some]
     if json:
         print_json(
             [{"part": one.title, "rows": one.rows, "false_checks_per_10_000": one.false_checks} for one in parts]

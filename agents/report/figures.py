@@ -44,7 +44,7 @@ class Uplift(Struct, frozen=True):
 
 
 class Silence(Struct, frozen=True):
-    """How often a trigger's candidate was not sent, and why."""
+    """How often a trigger's candidate was not sent, or had to wait, and why."""
 
     trigger: str
     reason: str
@@ -59,6 +59,7 @@ class Figures(Struct, frozen=True):
     acceptance: list[Acceptance]
     uplift: list[Uplift]
     silences: list[Silence]
+    holds: list[Silence]
 
 
 def figures(ledger: Ledger) -> Figures:
@@ -71,6 +72,7 @@ def figures(ledger: Ledger) -> Figures:
         acceptance=list(_acceptance(made)),
         uplift=list(_uplift(offers)),
         silences=[Silence(*key, count) for key, count in sorted(ledger.silences.items())],
+        holds=[Silence(*key, count) for key, count in sorted(ledger.holds.items())],
     )
 
 

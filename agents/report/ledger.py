@@ -45,7 +45,8 @@ class Ledger(Struct):
 
     Attributes:
         keeps_decisions: whether all of them are kept, in `decisions`: to compare what runs in shadow.
-        silences: counts what was not sent by trigger and reason.
+        silences: what was not sent, by trigger and reason.
+        holds: what had to wait, by trigger and reason; what became of it is a decision of its own.
         versions: the content of each config version.
     """
 
@@ -55,6 +56,7 @@ class Ledger(Struct):
     checks: dict[str, Decision] = field(default_factory=dict)
     offers: dict[str, Decision] = field(default_factory=dict)
     silences: Counter[tuple[str, str]] = field(default_factory=Counter)
+    holds: Counter[tuple[str, str]] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     _answers: dict[str, tuple[int, str]] = field(default_factory=dict)
     _responses: dict[str, str] = field(default_factory=dict)
@@ -68,7 +70,8 @@ class Ledger(Struct):
         if decision.outcome == "sent":
             self.sent[decision.trigger] += 1
         else:
-            self.silences[decision.trigger, decision.reason or decision.outcome] += 1
+            counted = self.holds if decision.outcome == "held" else self.silences
+            counted[decision.trigger, decision.reason or decision.outcome] += 1
         if decision.outcome == "sent" and decision.action == ASKED:
             self.checks[decision.id] = decision
         is_offer = decision.action in ACTIONS and ACTIONS[decision.action].is_offer

@@ -35,6 +35,16 @@ def lessons(ledger: Ledger, config: Config) -> list[Lesson]:
     return sorted(found, key=lambda one: one.path)
 
 
+def known(ledger: Ledger) -> str:
+    """How much there is to learn from, and how much it takes."""
+    answers = sum(one.answer is not None for one in ledger.answered_checks())
+    most = max((one.accepted.total for one in figures(ledger).acceptance), default=0)
+    return (
+        f"Cardholders' answers: {answers}; from {ANSWERS_MIN} on, thresholds are looked at. "
+        f"Most of one offer to one segment: {most}; from {ENOUGH} on, its figure is."
+    )
+
+
 def _thresholds(ledger: Ledger, config: Config) -> Iterator[Lesson]:
     checks = [one for one in ledger.answered_checks() if one.answer]
     for trigger, names in RAISABLE.items():

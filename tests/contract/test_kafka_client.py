@@ -1,7 +1,9 @@
 """Our short way through aiokafka gives what its own long way gives."""
 
 import asyncio
+import gc
 import uuid
+import weakref
 from typing import Any
 
 import aiokafka
@@ -116,6 +118,18 @@ def test_a_damaged_batch_is_refused() -> None:
     assert len(_committed(fetched())) == 3
     with pytest.raises(CorruptRecordException):
         _committed(fetched(damaged=True))
+
+
+def test_a_fetch_that_was_read_is_free_at_once_not_when_cycles_are_looked_for() -> None:
+    source = fetched()
+    gone = weakref.ref(source)
+    _committed(source)
+    gc.disable()
+    try:
+        del source
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_what_is_appended_is_what_aiokafka_appends() -> None:

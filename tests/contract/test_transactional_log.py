@@ -112,6 +112,21 @@ async def test_a_transaction_brings_its_records_and_its_positions_together(broke
     assert adopted == [True]
 
 
+async def test_a_note_is_kept_beside_its_position_until_the_next_commit(broker: Any, start: Start) -> None:
+    group = fresh()
+    log = await start(fresh(), group)
+    for position, note in ((1, "[3,2,1]"), (2, "")):
+        await log.begin()
+        await log.append(OUTPUT, [Record(b"k", b"v")])
+        await log.commit({SOURCE: position}, {SOURCE: note} if note else {})
+
+        async def told() -> object:
+            positions = await committed_positions(broker, group, [SOURCE])
+            return dict(positions), positions.notes
+
+        await becomes(told, ({SOURCE: position}, {SOURCE: note} if note else {}))
+
+
 async def test_an_open_transaction_is_not_seen_nor_are_its_positions(broker: Any, start: Start) -> None:
     group, key = fresh(), fresh().encode()
     log = await start(fresh(), group)

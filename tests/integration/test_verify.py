@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiokafka
@@ -18,7 +19,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from agents import topic_admin
 from agents.audit.findings import Audit
-from agents.audit.sources import CHUNK, Tally
+from agents.audit.sources import CHUNK, Sources, Taken, Tally
 from agents.audit.state import States
 from agents.demo.generator import generate
 from agents.demo.poison import Poisoned
@@ -29,7 +30,8 @@ from agents.stack.process import free_port
 from agents.unit_of_work import Place
 from agents.verify import settled
 from streams import state, topics
-from streams.journal import ConfigVersion, encode_entry
+from streams.dead_letters import Rejected, dead_letter, marker
+from streams.journal import ConfigVersion, Source, encode_entry
 from streams.partition_record import RESERVED_KEYS
 from streams.turn import BRIEFS_KEPT_MAX
 from tests.integration.running import running, until, until_ready
@@ -182,7 +184,7 @@ def worker(cluster: Stack, log: Path) -> Iterator[str]:
 
 def work(kafka: str) -> None:
     """Send events and wait until they are decided."""
-    asyncio.run(send(kafka, Poisoned(generate(EVENTS, seed=5).records, EVENTS), EVENTS, lambda _: None))
+    asyncio.run(send(kafka, Poisoned(generate(EVENTS, seed=5).records, EVENTS), lambda _: None))
     asyncio.run(until(lambda: settled(kafka)))
 
 
@@ -255,9 +257,41 @@ def test_a_state_that_cannot_be_read_is_a_difference() -> None:
 
 def test_a_tally_knows_how_often_each_offset_was_counted() -> None:
     tally, offsets = Tally(), [0, CHUNK - 1, CHUNK, 5 * CHUNK + 3]
-    assert [tally.add(offset) for offset in [*offsets, CHUNK]] == [1, 1, 1, 1, 2]
+    assert [tally.add(offset) for offset in [*offsets, CHUNK]] == [*[Taken(1, 0)] * 4, Taken(2, 0)]
+    assert [tally.add(0, letter=True) for _ in range(20)][-1] == Taken(1, 15)
     assert [offset in tally for offset in (0, 1, CHUNK, 9 * CHUNK)] == [True, False, True, False]
     assert [tally.before(end) for end in (0, 1, CHUNK, CHUNK + 1, 5 * CHUNK + 3, 9 * CHUNK)] == [0, 1, 2, 3, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("entries", "letters", "markers", "problems", "replayed"),
+    [
+        (1, 0, 0, 0, 0),
+        (0, 1, 0, 0, 0),
+        (1, 1, 1, 0, 1),
+        (1, 1, 0, 1, 0),
+        (2, 0, 0, 1, 0),
+        (0, 2, 1, 1, 0),
+        (2, 1, 1, 1, 0),
+        (1, 1, 2, 1, 0),
+        (1, 0, 1, 1, 0),
+        (0, 1, 1, 1, 0),
+        (0, 0, 1, 1, 0),
+    ],
+)
+def test_only_a_marker_explains_that_a_dead_letter_is_an_entry_too(
+    entries: int, letters: int, markers: int, problems: int, replayed: int
+) -> None:
+    source, place, sources = Source("usage", 1, 7), Place(topics.DEAD_LETTERS.name, 1), Sources()
+    letter = dead_letter(Rejected("not_json", "No.", None), source, None)
+    for headers, count in ((letter.headers, letters), (marker(source, 3, None).headers, markers)):
+        for _ in range(count):
+            sources.letter(place, SimpleNamespace(headers=headers, offset=0))
+    for _ in range(entries):
+        sources.journaled(source)
+    sources.reconcile()
+    assert (sources.problems.count, sources.replayed) == (problems, replayed)
+    assert entries + letters - sources.replayed - sources.again in (0, 1), "each source record counts once"
 
 
 def test_what_is_out_of_reach_is_told(bellwether: Command, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ def test_ticks_keep_coming_while_nothing_else_does(cluster: Stack, tmp_path: Pat
 def test_dead_letters_and_metrics_count_exactly(cluster: Stack, tmp_path: Path) -> None:
     records = Poisoned(generate(EVENTS, seed=5).records, EVENTS)
     with worker(cluster, tmp_path / "log") as log:
-        asyncio.run(send(cluster.kafka, records, EVENTS, lambda _: None))
+        asyncio.run(send(cluster.kafka, records, lambda _: None))
         asyncio.run(until(lambda: settled(cluster.kafka)))
         counted = {
             name: metric(log, f"bellwether_{name}_total") for name in ("records", "dead_letters", "journal_entries")
@@ -122,7 +122,7 @@ async def published(kafka: str) -> tuple[Counter[str], int]:
 def test_decisions_go_on_while_redis_is_away_and_the_view_catches_up(cluster: Stack, tmp_path: Path) -> None:
     cluster.kill_redis()
     with worker(cluster, tmp_path / "log") as log:
-        asyncio.run(send(cluster.kafka, generate(EVENTS, seed=6).records, EVENTS, lambda _: None))
+        asyncio.run(send(cluster.kafka, generate(EVENTS, seed=6).records, lambda _: None))
         asyncio.run(until(lambda: settled(cluster.kafka)))
         assert metric(log, "bellwether_decisions_total") > 0
         assert metric(log, "bellwether_views_behind_entries") > 0
@@ -171,4 +171,4 @@ async def until_a_unit_hangs(cluster: Stack, log: Path) -> None:
 
 def load(kafka: str) -> None:
     """In a process of its own: a producer can't be closed while Kafka hangs."""
-    asyncio.run(send(kafka, generate(LOAD_EVENTS, seed=8).records, LOAD_EVENTS, lambda _: None))
+    asyncio.run(send(kafka, generate(LOAD_EVENTS, seed=8).records, lambda _: None))

@@ -10,12 +10,12 @@ import pytest
 from agents import config_files, settings
 from agents.cli import learn as learn_command
 from agents.cli import report as report_command
-from agents.cli.output import CommandError
+from agents.cli.output import CommandError, print_table
 from agents.journal_lines import encode as encode_line
 from agents.report.figures import Uplift, figures
 from agents.report.intervals import difference_of, share_of
 from agents.report.ledger import Ledger
-from agents.report.lessons import lessons
+from agents.report.lessons import known, lessons
 from streams.actions import Decision, Measure
 from streams.events import Response, Verdict
 from streams.partition import JournalRecord
@@ -116,7 +116,8 @@ def test_uplift_is_told_plainly() -> None:
 def test_silence_is_counted_by_reason_and_shadow_is_none_of_it() -> None:
     quiet = [offer("a", outcome="suppressed", reason="no_consent"), offer("b", outcome="held", reason="quiet_hours")]
     found = figures(ledger_of(*quiet, offer("c", outcome="shadow")))
-    assert [(one.reason, one.count) for one in found.silences] == [("no_consent", 1), ("quiet_hours", 1)]
+    assert [(one.reason, one.count) for one in found.silences] == [("no_consent", 1)]
+    assert [(one.reason, one.count) for one in found.holds] == [("quiet_hours", 1)], "it only had to wait"
     assert found.sent == {}
 
 
@@ -169,9 +170,9 @@ def test_the_report_reads_a_dump_and_decides_it_again(tmp_path: Path, capsys: py
     found = msgspec.json.decode(capsys.readouterr().out)
     assert found["fraud"][0]["asked"] == 1
     assert report_command.app(["--input", str(dump(tmp_path))], result_action="return_value") == 0
-    told = capsys.readouterr()
-    assert "0 of 1, 0.0 % (0.0 to 79.3)" in told.out
-    assert "Nothing yet." in told.err
+    told = capsys.readouterr().out
+    assert "0 of 1, 0.0 % (0.0 to 79.3)" in told
+    assert "\nHeld for a time, and why\nNothing yet.\n" in told, "titles stand with their tables"
 
 
 def test_a_file_that_is_no_dump_is_told_with_its_line(tmp_path: Path) -> None:
@@ -200,4 +201,19 @@ def test_learning_proposes_writes_and_applies_nothing(
 def test_nothing_to_learn_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learn_command, "ledger", lambda _: Ledger())
     assert learn_command.learn() == 0
-    assert "Nothing to propose" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "Nothing to propose" in told
+    assert "Cardholders' answers: 0; from 30 on" in told, "and how far it is from enough"
+
+
+def test_what_is_known_is_counted_for_whoever_has_nothing_to_learn_yet() -> None:
+    checks = [check("a"), check("b"), verdict("a", "fraud")]
+    offers = [offer(f"o{number}") for number in range(3)]
+    assert known(ledger_of(*checks, *offers)).startswith("Cardholders' answers: 1; ")
+    assert "one segment: 3; from 100 on" in known(ledger_of(*offers))
+
+
+def test_only_a_terminal_folds_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a_name_that_is_longer_than_half_of_a_line_of_eighty_columns_and_more"
+    print_table(("one", "other"), [[name, name]])
+    assert capsys.readouterr().out.splitlines()[1].split() == [name, name]

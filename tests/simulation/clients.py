@@ -101,7 +101,7 @@ class Producer:
         if error := self._client.fate("positions"):
             raise error
         known = commit_structure_validate(offsets)
-        positions = {Place(*place): metadata.offset for place, metadata in known.items()}
+        positions = {Place(*place): position for place, position in known.items()}
         self._cluster.add_positions(self._owner, self._epoch, group, positions)
 
     async def commit_transaction(self) -> None:
@@ -193,8 +193,9 @@ class Admin:
         self, group: str, partitions: list[TopicPartition]
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         await self._client.world("offsets")
-        positions = self._client.cluster.positions
-        return {one: OffsetAndMetadata(positions.get((group, Place(*one)), -1), "") for one in partitions}
+        positions, notes = self._client.cluster.positions, self._client.cluster.notes
+        keys = {one: (group, Place(*one)) for one in partitions}
+        return {one: OffsetAndMetadata(positions.get(key, -1), notes.get(key, "")) for one, key in keys.items()}
 
 
 @contextmanager

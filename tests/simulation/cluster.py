@@ -9,6 +9,7 @@ from random import Random
 from typing import Literal
 
 from aiokafka.errors import ProducerFenced
+from aiokafka.structs import OffsetAndMetadata
 from msgspec import Struct, field
 
 from agents.unit_of_work import Place, Record
@@ -26,6 +27,7 @@ class Transaction(Struct, eq=False):
     owner: str
     state: Literal["open", "committed", "aborted"] = "open"
     positions: dict[tuple[str, Place], int] = field(default_factory=dict)
+    notes: dict[tuple[str, Place], str] = field(default_factory=dict)
     unmarked: list[Place | None] = field(default_factory=list)
 
 
@@ -54,6 +56,7 @@ class Cluster:
         self.places: dict[Place, list[Stored]] = {}
         self.ends: dict[tuple[str, int], int] = {}
         self.positions: dict[tuple[str, Place], int] = {}
+        self.notes: dict[tuple[str, Place], str] = {}
         self.backwards: list[str] = []
         self.settling: list[Transaction] = []
         self.on_visible: Callable[[], None] = lambda: None
@@ -99,10 +102,11 @@ class Cluster:
         self._look(place)
         return len(log) - 1
 
-    def add_positions(self, owner: str, epoch: int, group: str, positions: Mapping[Place, int]) -> None:
-        """Input positions that become the group's when the transaction is committed."""
+    def add_positions(self, owner: str, epoch: int, group: str, positions: Mapping[Place, OffsetAndMetadata]) -> None:
+        """Input positions, and notes, that become the group's when the transaction is committed."""
         transaction = self._transaction(owner, epoch)
-        transaction.positions |= {(group, place): position for place, position in positions.items()}
+        transaction.positions |= {(group, place): position.offset for place, position in positions.items()}
+        transaction.notes |= {(group, place): position.metadata for place, position in positions.items()}
         if None not in transaction.unmarked:
             transaction.unmarked.append(None)
 
@@ -188,6 +192,7 @@ class Cluster:
                 group, place = key
                 self.backwards.append(f"{place.topic}/{place.partition} of {group}: {before} to {position}")
             self.positions[key] = position
+        self.notes |= transaction.notes
 
     def _say(self, *words: object) -> None:
         if self._trace is not None:

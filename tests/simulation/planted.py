@@ -63,7 +63,7 @@ def failed_batch_skipped() -> Iterator[None]:
 def appends_not_checked() -> Iterator[None]:
     """The commit doesn't look whether every append arrived."""
 
-    async def commit(self: KafkaLog, positions: Mapping[Place, int]) -> None:
+    async def commit(self: KafkaLog, positions: Mapping[Place, int], *_: object) -> None:
         offsets = {TopicPartition(*place): position for place, position in positions.items()}
         await self._producer.send_offsets_to_transaction(offsets, self._group)
         await self._producer.commit_transaction()

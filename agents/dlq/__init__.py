@@ -1,0 +1,1 @@
+"""Dead letters for operators: read, shown, and fed to the intake again."""

@@ -1,0 +1,1 @@
+"""Why and why not: a decision, or a customer, told from the journal, decided again."""
