@@ -183,6 +183,28 @@ def test_another_set_begins_with_the_live_sub_state_and_the_last_ones_is_dropped
     assert state.decode(world.kept[CUSTOMER.encode()]).beside == b""
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_set_that_comes_back_is_due_as_before_whether_there_was_a_restart_or_not(*, restarts: bool) -> None:
+    tried = version({"wait": "P9D", "shadow": {"wait": "P2D"}})
+    world = World()
+    world.take([tried, cancelled(1, 0), version({"wait": "P9D"})])
+    world = World(world.kept) if restarts else world
+    assert world.take([tried, Tick(DAY_MS)]) == []
+    [found] = world.take([Tick(2 * DAY_MS)])
+    assert (found.parameter_set, found.causes[0].event) == ("shadow", "x1")
+
+
+def test_it_does_not_hear_what_its_trigger_sends_live_but_its_own_as_if_sent() -> None:
+    [case] = [one for one in scenario.of_trigger("company_caused_risk") if one.name.startswith("oversold")]
+    again = {"type": "notice", "after": "P4D", "kind": "oversold", "product": "cover_max"}
+    ticks = [{"type": "tick", "after": after} for after in ("P2DT1H", "P3DT1H", "P8D")]
+    given = [*case.given, ticks[0], ticks[1], again, ticks[2]]
+    longer = replace(case, given=given, config={"policy": {"cool_down": "PT0S"}})
+    found = scenario.run(beside(scenario.journal(longer), {"company_caused_risk": {"contact_wait": "P2D"}}))
+    told_by = [[one.reason for one in found if one.parameter_set == name] for name in ("main", "shadow")]
+    assert told_by == [[None, "already_contacted"]] * 2
+
+
 def test_what_is_not_named_is_as_in_the_live_set_and_off_is_off() -> None:
     document = {"triggers": {"card_testing": {"mode": "live", "window": "P3D", "shadow": {"history_min": 4}}}}
     built = config.build(document)
