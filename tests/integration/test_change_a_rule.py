@@ -177,7 +177,7 @@ def test_a_rule_is_changed_under_load(bank: Bank) -> None:
     assert problems == [], "the replay gives the same decisions and states"
 
 
-def tested_cards(customers: range) -> list[SourceRecord]:
+def burst(customers: range) -> list[SourceRecord]:
     """Of each of these customers a small purchase, and a large one minutes later: all in one hour."""
     return [
         SourceRecord("card-transactions", f"card-{number}", Raw(msgspec.json.encode(bought)), bought["at_ms"])
@@ -201,7 +201,7 @@ def tested_cards(customers: range) -> list[SourceRecord]:
 def test_a_trigger_that_runs_away_is_held_on_live_workers_until_it_is_released(bank: Bank) -> None:
     limited = "policy: {runaway: {fraud: {floor: 2, factor: 1}}}\n"
     assert bank.config("apply", *bank.write(LIVE, limited))[0] == 0
-    bank.take_in(tested_cards(range(40)))
+    bank.take_in(burst(range(40)))
     outcomes = [(one.outcome, one.reason) for one in bank.decisions() if one.trigger == "card_testing"]
     assert sorted(set(outcomes)) == [("sent", None), ("suppressed", "runaway")]
     assert outcomes.count(("sent", None)) == len(bank.decisions(topics.FRAUD_CHECK_ACTIONS)) == 3 * topics.PARTITIONS
@@ -210,7 +210,7 @@ def test_a_trigger_that_runs_away_is_held_on_live_workers_until_it_is_released(b
     assert code == 1
     assert [row["held_since_ms"] is not None for row in rows] == [True] * topics.PARTITIONS
     assert bank.command("guard", "release", "card_testing", "--note", "a test")[1]["partitions"] == topics.PARTITIONS
-    bank.take_in(tested_cards(range(40, 80)))
+    bank.take_in(burst(range(40, 80)))
     assert bank.metric('runaway_partitions{trigger="card_testing"}') == 0
     assert bank.command("guard", "show")[0] == 0
     assert len(bank.decisions(topics.FRAUD_CHECK_ACTIONS)) == 3 * topics.PARTITIONS + 40
