@@ -44,9 +44,10 @@ faults-selftest: $(INSTALLED)  ## plant bugs: the faults must find each of them
 quality: $(INSTALLED)  ## precision and recall of every trigger on planted situations, several seeds
 	$(BIN)/python -m agents.demo.quality
 
-docs: $(INSTALLED)  ## write the pages that come from the code
+docs: $(INSTALLED)  ## write the pages and schemas that come from the code
 	$(BIN)/bellwether docs triggers
-	$(BIN)/python -m agents.metrics > docs/metrics.md
+	$(BIN)/bellwether docs schema
+	$(BIN)/python -m agents.metrics_page > docs/metrics.md
 
 lock: $(BIN)/uv  ## pin every package again, by hash, after a change of pyproject.toml
 	$(COMPILE) pyproject.toml --extra stack --extra dev --extra bench --output-file requirements.lock

@@ -56,9 +56,6 @@ def decided(metrics: Metrics, partition: Partition, batch: Batch, records: Seque
     metrics.last_tick_timestamp_seconds.set(max(partition.clock_ms, 0) / MS_PER_SECOND)
     if batch.decisions:
         _decisions(metrics, batch, records, now)
-    if batch.counts.get("config"):
-        metrics.config.show(partition.rules.version)
-        metrics.config_last_apply_timestamp_seconds.set(now)
 
 
 def _decisions(metrics: Metrics, batch: Batch, records: Sequence[Fetched], now: float) -> None:

@@ -5,8 +5,7 @@ Every fault is told with file, line, path, what was expected, and what was proba
 """
 
 import re
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from agents import yaml_file
+from agents.config_hints import choices_at, keys_at, plainly, suggestion
 from agents.yaml_file import Document, YamlError
 from streams import config
 from streams.config import MODES, Config
@@ -24,7 +24,9 @@ TRIGGERS_FILE = "triggers.yaml"
 POLICY_FILE = "policy.yaml"
 _FAULT = re.compile(r"(?P<what>.*) - at `(?P<path>[^`]*)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
-_DURATION = "; a duration is ISO 8601, as in P14D or PT15M"
+_ANY = "*"
+SHADOW = "shadow"
+_NO_CHOICE = re.compile(r"Invalid enum value '(.*)'", re.DOTALL)
 
 
 class Problem(Struct, frozen=True):
@@ -57,7 +59,7 @@ def load(folder: Path) -> Config:
     policy = Document({}, {})
     if (folder / POLICY_FILE).exists():
         policy, more = _read(folder / POLICY_FILE, "policy")
-        problems += more or _policy_problems(str(folder / POLICY_FILE), policy)
+        problems += more or _Part(str(folder / POLICY_FILE), policy, ("policy",), Policy).problems()
     problems += _trigger_problems(str(folder / TRIGGERS_FILE), triggers)
     if problems:
         raise ConfigError(problems)
@@ -91,14 +93,6 @@ def _shape_problem(file: str, document: Document, key: str) -> Problem | None:
     return None
 
 
-def _policy_problems(file: str, policy: Document) -> list[Problem]:
-    try:
-        config.build(policy.value)
-    except msgspec.ValidationError as error:
-        return [_problem(file, policy, str(error), list(Policy.__struct_fields__))]
-    return []
-
-
 def _trigger_problems(file: str, document: Document) -> Iterator[Problem]:
     """One trigger at a time, so that one fault doesn't hide the others."""
     known = load_triggers()
@@ -106,43 +100,101 @@ def _trigger_problems(file: str, document: Document) -> Iterator[Problem]:
         path = f"triggers.{name}"
         line = document.lines[f"$.{path}"]
         if name not in known:
-            yield Problem(file, line, path, f"unknown trigger{_suggestion(name, list(known))}")
+            yield Problem(file, line, path, f"unknown trigger{suggestion(name, known)}")
         elif not isinstance(settings, dict):
             yield Problem(file, line, path, f"expected settings, as in {{mode: {MODES[1]}}}")
         else:
-            try:
-                config.build({"triggers": {name: settings}})
-            except msgspec.ValidationError as error:
-                yield _problem(file, document, str(error), ["mode", *known[name].config.__struct_fields__])
+            yield from _Part(file, document, ("triggers", name), known[name].config).problems()
 
 
-def _problem(file: str, document: Document, error: str, keys: list[str]) -> Problem:
-    """Place a complaint of msgspec in the file, and say what was probably meant."""
-    fault = _FAULT.fullmatch(error)
-    what, path = (fault["what"], fault["path"]) if fault else (error, "$")
-    if unknown := _UNKNOWN.fullmatch(what):
-        path, what = f"{path}.{unknown[1]}", f"unknown key{_suggestion(unknown[1], keys)}"
-    elif path.endswith(".mode"):
-        given = str(_at(document.value, path))
-        what = f"expected one of {', '.join(MODES)}{_suggestion(given, list(MODES))}"
-    elif "duration" in what.lower():
-        what += _DURATION
-    return Problem(file, _line(document, path), path.removeprefix("$."), what)
+class _Part(Struct, frozen=True):
+    """One trigger's settings, or the policy: what a document has at `place`, whose parameters have this shape."""
+
+    file: str
+    document: Document
+    place: tuple[str, ...]
+    shape: type[Struct]
+
+    def problems(self) -> Iterator[Problem]:
+        """Each fault: what is told is taken out, and the rest looked at again."""
+        settings = dict(_at(self.document.value, self.place))
+        is_whole = True
+        while error := self._refusal(settings):
+            what, keys = self._fault(error, settings)
+            if keys or is_whole:  # of what doesn't fit together, a part may only be missing since it was taken out
+                yield self._problem(what, keys)
+            if not keys:
+                return
+            is_whole = False
+            del settings[keys[0]]
+
+    def _refusal(self, settings: Any) -> str | None:
+        for key in reversed(self.place):
+            settings = {key: settings}
+        try:
+            config.build(settings)
+        except msgspec.ValidationError as error:
+            return str(error)
+        return None
+
+    def _fault(self, error: str, settings: dict[str, Any]) -> tuple[str, list[str]]:
+        """What msgspec says, and where below the place; a key of free choice, which it writes `[...]`, is found out."""
+        fault = _FAULT.fullmatch(error)
+        what, path = (fault["what"], fault["path"]) if fault else (error, "$")
+        keys = path.replace("[...]", f".{_ANY}").removeprefix("$.").split(".")[len(self.place) :]
+        for depth, key in enumerate(keys):
+            if key == _ANY:
+                keys[depth] = self._culprit(error, settings, keys[:depth])
+        if unknown := _UNKNOWN.fullmatch(what):
+            what = f"unknown key{suggestion(unknown[1], self._names(keys))}"
+            keys = [*keys, unknown[1]]
+        elif keys == ["mode"]:
+            what = f"expected one of {', '.join(MODES)}{_nearest(settings['mode'], MODES)}"
+        elif chosen := _NO_CHOICE.fullmatch(what):
+            choices = choices_at(self.shape, self._below(keys))
+            what = f"expected one of {', '.join(choices)}{_nearest(chosen[1], choices)}"
+        return plainly(what, keys[-1] if keys else ""), keys
+
+    def _culprit(self, error: str, settings: dict[str, Any], above: list[str]) -> str:
+        """The one of several of the same kind that the error is about: alone, it is refused in the same words."""
+        several = _at(settings, above)
+        for key in several if isinstance(several, Mapping) else ():
+            if self._refusal(_with(settings, above, {key: several[key]})) == error:
+                return str(key)
+        return _ANY
+
+    def _names(self, keys: list[str]) -> list[str]:
+        own = ["mode", SHADOW] if self.place[0] == "triggers" and not keys else []
+        return own + keys_at(self.shape, self._below(keys))
+
+    def _below(self, keys: list[str]) -> list[str]:
+        """The same place in the parameters: a shadow set has the trigger's own."""
+        return keys[1:] if self.place[0] == "triggers" and keys[:1] == [SHADOW] else keys
+
+    def _problem(self, what: str, keys: list[str]) -> Problem:
+        path = ".".join((*self.place, *keys))
+        return Problem(self.file, _line(self.document, f"$.{path}"), path, what)
 
 
 def _line(document: Document, path: str) -> int:
-    """The line of a place, or of the nearest one around it (msgspec writes `[...]` for a key of free choice)."""
+    """The line of a place, or of the nearest one around it."""
     while path not in document.lines and len(path) > 1:
         path = path[: max(path.rfind("."), path.rfind("["), 1)]
     return document.lines.get(path, 1)
 
 
-def _at(value: Any, path: str) -> Any:
-    for key in path.removeprefix("$.").split("."):
+def _at(value: Any, keys: Any) -> Any:
+    for key in keys:
         value = value[key]
     return value
 
 
-def _suggestion(given: str, known: list[str]) -> str:
-    close = get_close_matches(given.lower(), known, n=1)
-    return f'; did you mean "{close[0]}"?' if close else f"; expected one of {', '.join(sorted(known))}"
+def _with(value: dict[str, Any], keys: list[str], inner: Any) -> dict[str, Any]:
+    """The same, with something else at that place."""
+    return {**value, keys[0]: _with(value[keys[0]], keys[1:], inner)} if keys else inner
+
+
+def _nearest(given: object, choices: Any) -> str:
+    """What was probably meant, if anything; the choices themselves are told already."""
+    told = suggestion(str(given), choices)
+    return told if "did you mean" in told else ""

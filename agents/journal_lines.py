@@ -5,7 +5,7 @@ from msgspec import Raw, Struct
 
 from streams import journal
 from streams.events import AnyEvent
-from streams.journal import ConfigVersion, Entry, Forget, Source, Tick
+from streams.journal import ConfigVersion, Entry, Forget, Release, Source, Tick
 from streams.partition import JournalRecord
 
 
@@ -37,6 +37,8 @@ class ConfigBody(Struct, frozen=True):
     version: str
     content: Raw
     at_ms: int
+    note: str = ""
+    by: str = ""
 
 
 class ForgetBody(Struct, frozen=True):
@@ -46,6 +48,15 @@ class ForgetBody(Struct, frozen=True):
     customer: str
     at_ms: int
     reason: str = ""
+
+
+class ReleaseBody(Struct, frozen=True):
+    """`streams.journal.Release` with its field names."""
+
+    trigger: str
+    at_ms: int
+    note: str = ""
+    by: str = ""
 
 
 class _Line(Struct, frozen=True, tag_field="kind"):
@@ -77,7 +88,13 @@ class ForgetLine(_Line, frozen=True, tag="forget"):
     entry: ForgetBody
 
 
-JournalLine = EventLine | TickLine | ConfigLine | ForgetLine
+class ReleaseLine(_Line, frozen=True, tag="release"):
+    """A held trigger may go on."""
+
+    entry: ReleaseBody
+
+
+JournalLine = EventLine | TickLine | ConfigLine | ForgetLine | ReleaseLine
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(JournalLine).decode
 
@@ -101,9 +118,12 @@ def _as_line(partition: int, offset: int, entry: Entry) -> JournalLine:
     if isinstance(entry, Tick):
         return TickLine(partition, offset, TickBody(entry.at_ms))
     if isinstance(entry, ConfigVersion):
-        return ConfigLine(partition, offset, ConfigBody(entry.version, Raw(entry.content), entry.at_ms))
+        body = ConfigBody(entry.version, Raw(entry.content), entry.at_ms, entry.note, entry.by)
+        return ConfigLine(partition, offset, body)
     if isinstance(entry, Forget):
         return ForgetLine(partition, offset, ForgetBody(entry.request, entry.customer, entry.at_ms, entry.reason))
+    if isinstance(entry, Release):
+        return ReleaseLine(partition, offset, ReleaseBody(entry.trigger, entry.at_ms, entry.note, entry.by))
     source = Coordinates(entry.source.topic, entry.source.partition, entry.source.offset)
     return EventLine(partition, offset, EventBody(entry.event, source, entry.traceparent))
 
@@ -112,9 +132,12 @@ def _entry(line: JournalLine) -> Entry:
     if isinstance(line, TickLine):
         return Tick(line.entry.at_ms)
     if isinstance(line, ConfigLine):
-        return ConfigVersion(line.entry.version, bytes(line.entry.content), line.entry.at_ms)
+        said = line.entry
+        return ConfigVersion(said.version, bytes(said.content), said.at_ms, said.note, said.by)
     if isinstance(line, ForgetLine):
         return Forget(line.entry.request, line.entry.customer, line.entry.at_ms, line.entry.reason)
+    if isinstance(line, ReleaseLine):
+        return Release(line.entry.trigger, line.entry.at_ms, line.entry.note, line.entry.by)
     source = line.entry.source
     origin = Source(source.topic, source.partition, source.offset)
     return journal.EventEntry(line.entry.event, origin, line.entry.traceparent)

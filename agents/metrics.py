@@ -65,7 +65,8 @@ def catalogue(dead_letter_reasons: Iterable[str] = (), suppression_reasons: Iter
     version = Label("version", "the version", None)
     stage, cause = _label("stage", *STAGES), _label("kind", "event", "tick")
     ended = _label("outcome", "committed", "aborted", "fenced")
-    decided = (Label("trigger", "each trigger", tuple(trigger.load())), _label("outcome", *OUTCOMES))
+    each = Label("trigger", "each trigger", tuple(trigger.load()))
+    decided = (each, _label("outcome", *OUTCOMES))
     found = (
         Metric("records_total", "counter", "Source records taken in.", (topic, _label("outcome", "journaled", "dead"))),
         Metric("dead_letters_total", "counter", "Source records that could not be read.", (topic, dead)),
@@ -85,8 +86,9 @@ def catalogue(dead_letter_reasons: Iterable[str] = (), suppression_reasons: Iter
         Metric("timers_overdue", "gauge", "Due times that the last tick passed but did not fire yet."),
         Metric("views_breaker_open", "gauge", "1 while Redis counts as away; decisions go on."),
         Metric("views_behind_entries", "gauge", "Views that wait to be written to Redis."),
-        Metric("config_last_apply_successful", "gauge", "0 when the last config version was refused."),
-        Metric("config_last_apply_timestamp_seconds", "gauge", "When a config version was last taken."),
+        Metric("runaway_partitions", "gauge", "Partitions here in which the guard holds a trigger.", (each,)),
+        Metric("config_last_apply_successful", "gauge", "0 while a partition's last config version is refused."),
+        Metric("config_last_apply_timestamp_seconds", "gauge", "When the config that decides was applied."),
         Metric("build_info", "gauge", "Always 1; the release that runs.", (version,)),
         Metric("config_info", "gauge", "Always 1; the config version that decides.", (version,)),
     )
@@ -172,15 +174,16 @@ class Histogram(_Series):
 
 
 class Info:
-    """A gauge that is always 1 and says which version is current."""
+    """A gauge that is always 1 and says which version is current; which ones, while parts differ."""
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
 
-    def show(self, version: str) -> None:
-        """This version is current; the one before is no longer shown."""
+    def show(self, *versions: str) -> None:
+        """These versions are current; those before are no longer shown."""
         self._gauge.clear()
-        self._gauge.labels(version).set(1)
+        for version in versions:
+            self._gauge.labels(version).set(1)
 
 
 class Metrics:
@@ -209,6 +212,7 @@ class Metrics:
         self.timers_overdue = self._gauge("timers_overdue")
         self.views_breaker_open = self._gauge("views_breaker_open")
         self.views_behind_entries = self._gauge("views_behind_entries")
+        self.runaway_partitions = self._gauge("runaway_partitions")
         self.config_last_apply_successful = self._gauge("config_last_apply_successful")
         self.config_last_apply_successful.set(1)  # nothing was refused yet
         self.config_last_apply_timestamp_seconds = self._gauge("config_last_apply_timestamp_seconds")
@@ -224,27 +228,3 @@ class Metrics:
     def _gauge(self, name: str) -> Gauge:
         declared = self._declared[name]
         return Gauge(PREFIX + name, declared.help, declared.label_names, registry=self.registry)
-
-
-def documentation() -> str:
-    """The page `docs/metrics.md`."""
-    return "\n".join((_PAGE_HEAD, *map(_row, catalogue().values()), ""))
-
-
-def _row(metric: Metric) -> str:
-    labels = "<br>".join(f"`{label.name}`: {label.source}" for label in metric.labels)
-    return f"| `{PREFIX}{metric.name}` | {metric.kind} | {labels} | {metric.help} |"
-
-
-_PAGE_HEAD = """# Metrics
-
-Generated from `agents/metrics.py` by `python -m agents.metrics`; a test compares it. The worker shows them at
-`/metrics` (see `BELLWETHER_HTTP`), with the usual `process_` and `python_` ones. Records, entries and decisions are
-counted when their batch is adopted, so they equal what the log has. A label value outside its list counts as `other`.
-Lag is the business of kafka-exporter: `kafka_consumergroup_lag_sum`.
-
-| metric | type | labels | meaning |
-|---|---|---|---|"""
-
-if __name__ == "__main__":
-    print(documentation(), end="")  # noqa: T201 - its one purpose

@@ -10,6 +10,7 @@ from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Positions
 from agents.lane import Lane, LaneName
 from agents.recovered import partition_of
+from agents.rules_shown import RulesShown
 from agents.unit_of_work import Place, Work
 from agents.views import Views
 from streams import topics
@@ -63,6 +64,7 @@ class Pipeline:
         self._views = views
         self._instruments = instruments
         self._limits = limits
+        self._rules_shown = RulesShown(instruments.metrics)
 
     def take_up(
         self,
@@ -76,7 +78,7 @@ class Pipeline:
         sources = {place: committed[place] for place in (Place(topic, number) for topic in SOURCE_TOPICS)}
         journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
         metrics = self._instruments.metrics
-        self.works[number] = DecideWork(number, partition, self._views, metrics)
+        self.works[number] = DecideWork(number, partition, self._views, metrics, self._rules_shown)
         intake = IntakeWork(topics.PARTITIONS, metrics, self._limits, committed.notes)
         works: tuple[Work, ...] = (intake, self.works[number])
         self._views.assign(number, table)
@@ -86,7 +88,8 @@ class Pipeline:
         ]
 
     def let_go(self, numbers: Iterable[int]) -> None:
-        """Their views are another worker's."""
+        """Their views and rules are another worker's to show."""
         for number in numbers:
             self.works.pop(number, None)
             self._views.revoke(number)
+            self._rules_shown.drop(number)

@@ -21,7 +21,7 @@ from agents.replay import Replay
 from agents.unit_of_work import Place, Record
 from agents.verify import state_position
 from streams import topics
-from streams.partition import PARTITION_KEY
+from streams.partition_record import PARTITION_KEY
 
 RECORDS_PER_TRANSACTION = 5000
 RUNNING = "Workers are running: stop all of them first. One that was killed counts for up to a minute."

@@ -4,7 +4,8 @@ from typing import NoReturn
 
 from agents import stop
 from streams import topics
-from streams.partition import DamagedState, Partition
+from streams.partition import Partition
+from streams.partition_record import DamagedState
 
 HINT = "stop all workers, then: bellwether state rebuild"
 

@@ -38,6 +38,7 @@ class Replay:
         repeated: events that their customer had seen before.
         forgotten: events from before their customer was forgotten.
         passed_over: entries at or below an offset that was applied already; nothing came of them.
+        refused: config versions that don't fit this release; the one before goes on deciding, as it does live.
     """
 
     def __init__(self, tables: dict[int, dict[bytes, bytes]] | None = None, witness: Witness | None = None) -> None:
@@ -47,20 +48,19 @@ class Replay:
         self.repeated = 0
         self.forgotten = 0
         self.passed_over = 0
+        self.refused: set[str] = set()
         self._partitions = {number: Partition(dict(table), witness) for number, table in self.tables.items()}
 
     def apply(self, number: int, record: JournalRecord) -> list[Decision]:
-        """Apply one entry to a partition and return its decisions, in order.
-
-        Raises:
-            msgspec.ValidationError: a config version that doesn't fit this release.
-        """
+        """Apply one entry to a partition and return its decisions, in order."""
         if number not in self._partitions:
             self.tables[number], self._partitions[number] = {}, Partition({}, self._witness)
         partition = self._partitions[number]
         batch = partition.compute([record])
         partition.adopt(batch)
         self._keep(number, batch)
+        if partition.refused:
+            self.refused.add(partition.refused)
         return batch.decisions
 
     def _keep(self, number: int, batch: Batch) -> None:
@@ -107,7 +107,7 @@ def applied(lines: Iterable[Line], replay: Replay) -> Iterator[tuple[int, Journa
     """Each entry of a journal dump with its partition, and the decisions on it.
 
     Raises:
-        ReplayError: a line isn't a dump's, or holds a config that doesn't fit this release.
+        ReplayError: a line isn't a dump's.
     """
     for line in lines:
         with _readable(line):

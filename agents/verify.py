@@ -22,7 +22,7 @@ from streams import topics
 from streams.actions import destinations, encode_decision, headers
 from streams.dead_letters import REPLAYED
 from streams.journal import EventEntry, Source, Tick
-from streams.partition import PARTITION_KEY, PartitionRecord
+from streams.partition_record import PARTITION_KEY, PartitionRecord
 
 Tables = dict[int, dict[bytes, bytes]]
 

@@ -16,7 +16,7 @@ from agents.stack import Stack
 from agents.verify import Evidence
 from faults import raising
 from streams import topics
-from streams.partition import RESERVED_KEYS
+from streams.partition_record import RESERVED_KEYS
 from streams.view import describe
 
 SETTLE_SECONDS_MAX = 240.0

@@ -15,7 +15,7 @@ from agents import topic_admin
 from agents.unit_of_work import Place
 from agents.verify import live_tables
 from streams import topics
-from streams.partition import PARTITION_KEY, RESERVED_KEYS
+from streams.partition_record import PARTITION_KEY, RESERVED_KEYS
 
 CLIENT = "faults-load"  # the proxy leaves it alone
 CUSTOMERS_LOST = 3

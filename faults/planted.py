@@ -16,7 +16,7 @@ from agents.lane import Lane
 from agents.unit_of_work import NO_NOTES, Fetched, Outputs, Place, Record, TransactionalLog, carry_out
 from streams import topics, turn
 from streams.actions import candidate_id
-from streams.partition import RESERVED_KEYS
+from streams.partition_record import RESERVED_KEYS
 
 
 def offsets_before_outputs() -> None:

@@ -15,6 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Outcome = Literal["sent", "held", "shadow", "suppressed", "failed"]
 OUTCOMES: tuple[Outcome, ...] = ("sent", "held", "shadow", "suppressed", "failed")
 Priority = Literal["urgent", "normal"]
+ParameterSet = Literal["main", "shadow"]
 
 
 Purpose = Literal["fraud", "service", "care", "offer"]
@@ -97,6 +98,7 @@ class Decision(Struct, frozen=True, kw_only=True):
         outcome: sent, held, shadow (would have been sent), suppressed, or failed (the trigger broke).
         reason: why it was not sent, or the error's kind.
         subject: the card, account or product that it is about.
+        parameter_set: shadow, if it comes of parameters that are tried out beside the trigger's main ones.
         measured: values against thresholds.
         prefilled: what makes the action one step for the customer: terms, prices, ways to cancel.
         causes: the journal entries behind it, oldest first.
@@ -120,6 +122,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     customer: str
     outcome: Outcome
     reason: str | None = None
+    parameter_set: ParameterSet = "main"
     priority: Priority = "normal"
     subject: dict[str, str] = {}
     because: str = ""
@@ -155,6 +158,11 @@ def candidate_id(trigger: str, customer: str, action: str, causes: tuple[Cause, 
 def held_id(candidate: str, reason: str, decided_at_ms: int) -> str:
     """The id of the interim decision to hold a candidate, made then: it may be held for the same reason again."""
     return str(uuid5(NAMESPACE, f"{candidate}\x1fheld\x1f{reason}\x1f{decided_at_ms}"))
+
+
+def shadow_id(decision: str) -> str:
+    """The id of a decision of a shadow set, which may be on the same candidate as one of the main set."""
+    return str(uuid5(NAMESPACE, f"{decision}\x1fshadow"))
 
 
 def destinations(decision: Decision) -> tuple[str, ...]:

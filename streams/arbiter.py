@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from streams import draw
 from streams.actions import ACTIONS, Outcome
 from streams.calendar import Period, period_ms, quiet_until_ms
 from streams.events import Channel
@@ -41,6 +40,7 @@ class Question(Struct, frozen=True):
         now_ms: the customer's time.
         ticked_ms: the last tick: what happened before it should be known.
         held_since_ms: when it was first held, None if it never was.
+        is_runaway: whether the guard holds the trigger.
     """
 
     candidate: Candidate
@@ -51,6 +51,7 @@ class Question(Struct, frozen=True):
     now_ms: int
     ticked_ms: int
     held_since_ms: int | None = None
+    is_runaway: bool = False
 
     @property
     def zone(self) -> str:
@@ -100,6 +101,11 @@ def too_late(question: Question) -> Ruling | None:
     """A tick says that acting no longer makes sense; not merely an event of another topic that was read faster."""
     expires_ms = question.candidate.expires_at_ms
     return suppressed("expired") if expires_ms is not None and expires_ms <= question.ticked_ms else None
+
+
+def runaway(question: Question) -> Ruling | None:
+    """The trigger suddenly sent far more than it ever did: nothing of it goes out until somebody has looked."""
+    return suppressed("runaway") if question.is_runaway else None
 
 
 def no_channel(question: Question) -> Ruling | None:
@@ -204,10 +210,10 @@ def quiet_hours(question: Question) -> Ruling | None:
     return None if until_ms is None else _put_off(question, "quiet_hours", until_ms)
 
 
-AT_ONCE: tuple[Objection, ...] = (too_late,)
-FOR_CARE: tuple[Objection, ...] = (expired, no_channel, quiet_hours)
+AT_ONCE: tuple[Objection, ...] = (too_late, runaway)
+FOR_CARE: tuple[Objection, ...] = (expired, runaway, no_channel, quiet_hours)
 FOR_OFFERS: tuple[Objection, ...] = (
-    *(expired, no_consent, offers_paused, declined, cool_down),  # what ends it, before what only makes it wait
+    *(expired, runaway, no_consent, offers_paused, declined, cool_down),  # what ends it, before what only makes it wait
     *(fraud_check_open, complaint_open, complaint_fresh, capped, cadence, quiet_hours),
 )
 OBJECTIONS: dict[str, tuple[Objection, ...]] = {"care": FOR_CARE, "offer": FOR_OFFERS}  # by an action's purpose
@@ -242,8 +248,3 @@ def channel_for(action: str, facts: Facts) -> Channel | None:
     possible = ACTIONS[action].channels
     agreed = facts.dossier.consents if ACTIONS[action].is_offer else facts.dossier.channels
     return next((one for one in facts.dossier.channels if one in possible and one in agreed), None)
-
-
-def is_held_out(customer: str, trigger: str, percent: int) -> bool:
-    """Whether a customer is in a trigger's hold-out group: always the same, by a hash of the two names."""
-    return draw.percent(f"{trigger}\x1f{customer}") < percent

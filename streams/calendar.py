@@ -27,6 +27,11 @@ def is_known(name: str) -> bool:
     return name in _names()
 
 
+def zone_names() -> list[str]:
+    """Every name that there is a zone of, sorted."""
+    return sorted(_names())
+
+
 def local(at_ms: int, zone_name: str) -> datetime:
     """The wall clock of a zone at an instant."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)).astimezone(zone(zone_name))

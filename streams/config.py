@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from streams.config_faults import faults, negative_durations
 from streams.policy import Policy
 from streams.trigger import Trigger, load
 
@@ -19,10 +20,11 @@ VERSION_LENGTH = 12
 
 
 class TriggerSettings(Struct, frozen=True):
-    """How one trigger runs."""
+    """How one trigger runs; `shadow` are the parameters that are tried out beside its own."""
 
     mode: Mode
     parameters: Struct
+    shadow: Struct | None = None
 
 
 class Config(Struct, frozen=True):
@@ -41,6 +43,19 @@ def build(document: dict[str, Any]) -> Config:
     Raises:
         msgspec.ValidationError: says what was expected and at which path (`$.triggers.card_testing.window`).
     """
+    built = _built(document)
+    found = [(f"policy.{path}", what) for path, what in faults(built.policy)]
+    for name, one in built.triggers.items():
+        found += [(f"triggers.{name}.{path}", what) for path, what in negative_durations(one.parameters)]
+        found += [(f"triggers.{name}.shadow.{path}", what) for path, what in negative_durations(one.shadow)]
+    if found:
+        path, what = found[0]
+        raise msgspec.ValidationError(f"{what} - at `$.{path}`")
+    return built
+
+
+def _built(document: dict[str, Any]) -> Config:
+    """The document with its defaults, if every value is of the right kind."""
     unknown = sorted(set(document) - {"policy", "triggers"})
     if unknown:
         raise msgspec.ValidationError(f"Object contains unknown field `{unknown[0]}` - at `$`")
@@ -64,7 +79,7 @@ def decode(content: bytes, version: str) -> Config:
     Raises:
         msgspec.ValidationError: the content doesn't fit this release.
     """
-    built = build(msgspec.json.decode(content))
+    built = _built(msgspec.json.decode(content))
     return Config(version, built.policy, built.triggers)
 
 
@@ -72,7 +87,12 @@ def _settings(one: Trigger, document: dict[str, Any]) -> TriggerSettings:
     path = f"$.triggers.{one.name}"
     parameters = dict(document)
     mode = _convert(parameters.pop("mode", "off"), Mode, f"{path}.mode")
-    return TriggerSettings(mode, _convert(parameters, one.config, path))
+    named = parameters.pop("shadow", None)
+    own = _convert(parameters, one.config, path)
+    if named is None:
+        return TriggerSettings(mode, own)
+    tried = parameters | _convert(named, dict[str, Any], f"{path}.shadow")  # what isn't named is as in its own
+    return TriggerSettings(mode, own, _convert(tried, one.config, f"{path}.shadow"))
 
 
 def _convert(value: Any, shape: Any, path: str) -> Any:
@@ -85,12 +105,13 @@ def _convert(value: Any, shape: Any, path: str) -> Any:
 
 def _content(policy: Policy, triggers: dict[str, TriggerSettings]) -> bytes:
     """What is off is left out, so that a trigger added by a later release doesn't rename an old config."""
-    rules = {
-        name: {"mode": one.mode, **msgspec.to_builtins(one.parameters)}
-        for name, one in triggers.items()
-        if one.mode != "off"
-    }
+    rules = {name: _settings_as_data(one) for name, one in triggers.items() if one.mode != "off"}
     return msgspec.json.encode({"policy": policy, "triggers": rules}, order="sorted")
+
+
+def _settings_as_data(one: TriggerSettings) -> dict[str, Any]:
+    data = {"mode": one.mode, **msgspec.to_builtins(one.parameters)}
+    return data if one.shadow is None else {**data, "shadow": msgspec.to_builtins(one.shadow)}
 
 
 def _version(policy: Policy, triggers: dict[str, TriggerSettings]) -> str:

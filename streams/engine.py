@@ -15,22 +15,27 @@ from msgspec import Struct
 
 from streams import state
 from streams.actions import Decision
+from streams.beside import Shadows
 from streams.events import Event
 from streams.journal import Tick
-from streams.record import Circumstances
+from streams.record import NOT_THE_ENTRYS, Circumstances
 from streams.remember import remember_event
 from streams.rules import Rules
 from streams.state import Customer
-from streams.turn import NOT_THE_ENTRYS, Turn, Witness
+from streams.turn import Turn, Witness
 
 
 class Outcomes(Struct):
-    """What an entry did to a customer: the new blob, its earliest due time, and the decisions in order."""
+    """What an entry did to a customer: the new blob, its earliest due time, and the decisions in order.
+
+    `shadow_due_ms` is the earliest due time of its shadow sets, if they ran.
+    """
 
     blob: bytes | None
     due_ms: int | None
     decisions: list[Decision]
     repeated: bool = False
+    shadow_due_ms: int | None = None
 
 
 def on_event(  # noqa: PLR0913 - the last is for who explains, not for who decides
@@ -73,10 +78,20 @@ def on_due(  # noqa: PLR0913 - as above
         for waiting in [one for one, due_ms in customer.due.items() if due_ms <= tick.at_ms]:
             del customer.due[waiting]  # a trigger that doesn't move on must not fire at every tick
             if listener := rules.listeners.get(waiting):
-                turn.run(listener, tick)
+                turn.due(listener, tick)
         turn.review_held()
 
     return _attempt(turn, happen, lambda: _without_due(blob))
+
+
+def on_shadow_due(blob: bytes, name: str, tick: Tick, position: int, rules: Rules) -> Outcomes:
+    """A tick has passed the due time of one of the customer's shadow sets: only those run."""
+    customer = state.decode(blob)
+    now_ms = max(tick.at_ms, customer.now_ms)
+    shadows = Shadows(customer, rules, Circumstances(name, now_ms, tick.at_ms, position, None))
+    shadows.fire(tick)
+    due_ms = shadows.close()
+    return Outcomes(state.encode(customer), customer.due_ms, shadows.decisions, shadow_due_ms=due_ms)
 
 
 def _attempt(turn: Turn, happen: Callable[[], None], fallback: Callable[[], bytes | None]) -> Outcomes:
@@ -84,7 +99,7 @@ def _attempt(turn: Turn, happen: Callable[[], None], fallback: Callable[[], byte
     try:
         happen()
         customer = turn.close()
-        return Outcomes(state.encode(customer), customer.due_ms, turn.decisions)
+        return Outcomes(state.encode(customer), customer.due_ms, turn.decisions, shadow_due_ms=turn.shadow_due_ms)
     except NOT_THE_ENTRYS:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the entry failed and the partition goes on

@@ -1,6 +1,7 @@
 """The journal: everything that can change a decision, in one order per partition.
 
-Four kinds of entry: a customer's event, a tick (time passing), a config version, a request to forget a customer.
+Five kinds of entry: a customer's event, a tick (time passing), a config version, a request to forget a customer, the
+release of a trigger that the guard holds.
 On the log an entry is a msgpack array that begins with its kind; `bellwether journal dump` shows it as JSON.
 """
 
@@ -35,11 +36,18 @@ class Tick(Struct, frozen=True, array_like=True, tag_field="kind", tag="tick"):
 
 
 class ConfigVersion(Struct, frozen=True, array_like=True, tag_field="kind", tag="config"):
-    """From here on this config decides. `content` is the JSON of `streams.config.Config`, all defaults filled in."""
+    """From here on this config decides.
+
+    Attributes:
+        content: the JSON of `streams.config.Config`, all defaults filled in.
+        note: why it was applied; `by`: who did it, as the operator's machine knows them.
+    """
 
     version: str
     content: bytes
     at_ms: int
+    note: str = ""
+    by: str = ""
 
 
 class Forget(Struct, frozen=True, array_like=True, tag_field="kind", tag="forget"):
@@ -51,12 +59,27 @@ class Forget(Struct, frozen=True, array_like=True, tag_field="kind", tag="forget
     reason: str = ""
 
 
-Entry = EventEntry | Tick | ConfigVersion | Forget
+class Release(Struct, frozen=True, array_like=True, tag_field="kind", tag="release"):
+    """A trigger that is held as running away (`streams.runaway`) may go on. `note` says why, `by` who."""
+
+    trigger: Annotated[str, Meta(min_length=1)]
+    at_ms: int
+    note: str = ""
+    by: str = ""
+
+
+Entry = EventEntry | Tick | ConfigVersion | Forget | Release
 
 encode_entry = msgspec.msgpack.Encoder().encode
 _NAMES: dict[type, str] = {kind: str(kind.__struct_config__.tag) for kind in get_args(Entry)}
 KINDS: tuple[str, ...] = tuple(_NAMES.values())
 decode_entry = msgspec.msgpack.Decoder(Entry).decode
+_CONFIG = encode_entry(ConfigVersion("", b"", 0))[1:8]  # the kind, after the one byte of the array's length
+
+
+def is_config(value: bytes) -> bool:
+    """Whether an encoded entry is a config version, without decoding it."""
+    return value[1:8] == _CONFIG
 
 
 def kind_of(entry: Entry) -> str:

@@ -7,28 +7,36 @@ been taken off the heap): build a new one from the table.
 The same object serves the live worker, the replay and the tests: same entries, same decisions, byte for byte.
 """
 
-import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from streams import config, engine, state
+from streams import beside, config, engine, state
 from streams.actions import Decision
+from streams.due_times import DueTimes
 from streams.forgotten import Forgotten
 from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Tick, kind_of
+from streams.partition_record import (
+    CONFIG_KEY,
+    FORGOTTEN_KEY,
+    PARTITION_KEY,
+    RESERVED_KEYS,
+    RUNAWAY_KEY,
+    PartitionRecord,
+    header,
+    take_record,
+)
 from streams.rules import Rules, compile_rules
+from streams.runaway import Runaway
 from streams.turn import Witness
 
-PARTITION_KEY = b"\x00partition"  # no customer's: an identifier begins with a printable character
-CONFIG_KEY = b"\x00config"
-FORGOTTEN_KEY = b"\x00forgotten"
-RESERVED_KEYS = frozenset((PARTITION_KEY, CONFIG_KEY, FORGOTTEN_KEY))
-
-
-class DamagedState(ValueError):  # noqa: N818 - it says what is the matter
-    """A table that can't be what this partition wrote; says why, without a customer."""
+DueOf = Callable[[bytes], int | None]
+OnDue = Callable[[bytes, str, Tick, int, Rules], engine.Outcomes]
+_decode_version = msgspec.msgpack.Decoder(ConfigVersion).decode
 
 
 class JournalRecord(NamedTuple):
@@ -36,22 +44,6 @@ class JournalRecord(NamedTuple):
 
     offset: int
     entry: Entry
-
-
-class PartitionRecord(Struct, array_like=True):
-    """What the table keeps of the partition itself.
-
-    Attributes:
-        position: the last applied journal offset.
-        clock_ms: the last tick.
-        records: how many other records the table has; -1 where an earlier release didn't count.
-        content_bytes: how many bytes those have in all.
-    """
-
-    position: int = -1
-    clock_ms: int = -1
-    records: int = -1
-    content_bytes: int = -1
 
 
 class Batch(Struct):
@@ -80,24 +72,25 @@ class Partition:
     It is made from the table's content, less the partition's own records. `witness` hears the arbiter's questions.
 
     Raises:
-        DamagedState: records are missing, too many, or not what they should be. What has the right size and can be
-            read is not looked into: a digest of all content would cost more than a tenth of an event.
+        streams.partition_record.DamagedState: records are missing, too many, or not what they should be. What has the
+            right size and can be read is not looked into: a digest of all content would cost more than a tenth of an
+            event.
     """
 
     def __init__(self, table: dict[bytes, bytes], witness: Witness | None = None) -> None:
-        record, self._witness = _checked(table), witness
+        record, self._witness = take_record(table), witness
         self.position = record.position
         self.clock_ms = record.clock_ms
-        self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY)}
-        self.rules = _rules(self._own[CONFIG_KEY])
+        self.refused = record.refused
+        self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY, RUNAWAY_KEY)}
+        self._runaway = Runaway(self._own[RUNAWAY_KEY])
+        self.rules = self._rules(self._own[CONFIG_KEY])
         self._forgotten = Forgotten(self._own[FORGOTTEN_KEY])
         self.table = table
         self._records, self._content_bytes = record.records, record.content_bytes
-        headers = ((key, _header(blob, record.position)) for key, blob in table.items())
-        self._scheduled = {key: header.due_ms for key, header in headers if header.due_ms is not None}
-        self._heap = [(due_ms, key) for key, due_ms in self._scheduled.items()]
-        heapq.heapify(self._heap)
+        self._due = DueTimes((key, header(blob, record.position).due_ms) for key, blob in table.items())
         self._batch = Batch()
+        self._shadow_due = self._find_shadow_due()
 
     def compute(self, records: Iterable[JournalRecord]) -> Batch:
         """What these entries change. Entries at or below the applied position are passed over."""
@@ -110,8 +103,10 @@ class Partition:
             batch.counts[kind] = batch.counts.get(kind, 0) + 1
             self._apply(offset, entry)
         if batch.counts:
+            if self._runaway.is_changed:
+                batch.changes[RUNAWAY_KEY] = self._runaway.encode()
             self._weigh(batch)
-            record = PartitionRecord(self.position, self.clock_ms, self._records, self._content_bytes)
+            record = PartitionRecord(self.position, self.clock_ms, self._records, self._content_bytes, self.refused)
             batch.changes[PARTITION_KEY] = msgspec.msgpack.encode(record)
         return batch
 
@@ -126,9 +121,15 @@ class Partition:
                 self._own[key] = blob
 
     @property
+    def applied(self) -> ConfigVersion | None:
+        """The config version that decides, as far as adopted; None before the first one."""
+        content = self._own[CONFIG_KEY]
+        return None if content is None else _decode_version(content)
+
+    @property
     def overdue(self) -> bool:
         """Whether a due time has passed that the last tick didn't reach: it fires a bounded number."""
-        return bool(self._heap) and self._heap[0][0] <= self.clock_ms
+        return self._due.is_due(self.clock_ms)
 
     def _apply(self, offset: int, entry: Entry) -> None:
         if isinstance(entry, EventEntry):
@@ -139,6 +140,8 @@ class Partition:
             self._on_config(entry)
         elif isinstance(entry, Forget):
             self._on_forget(entry)
+        elif self._runaway.release(entry, self._now_ms(entry.at_ms), self.rules.policy):
+            self.rules = replace(self.rules, held=self._runaway.held)
 
     def _on_event(self, offset: int, entry: EventEntry) -> None:
         event, batch = entry.event, self._batch
@@ -155,28 +158,51 @@ class Partition:
             self._take(key, outcomes)
 
     def _on_tick(self, offset: int, tick: Tick) -> None:
-        """Fire what is due, a bounded number of customers; the rest is left to the next tick."""
+        """Fire what is due; of shadow sets first, which then see what the live ones see."""
         if tick.at_ms <= self.clock_ms:
             return
         self.clock_ms = tick.at_ms
-        left = self.rules.policy.due_per_tick_max
-        while left and self.overdue:
-            key = self._next_due()
+        if self.rules.shadow_sets:
+            self._fire(self._shadow_due, self._shadow_due_of, engine.on_shadow_due, offset)
+        on_due = partial(engine.on_due, witness=self._witness)
+        self._fire(self._due, lambda blob: state.decode_header(blob).due_ms, on_due, offset)
+
+    def _fire(self, times: DueTimes, due_of: DueOf, on_due: OnDue, offset: int) -> None:
+        """A bounded number of customers; the rest is left to the next tick."""
+        tick, left = Tick(self.clock_ms), self.rules.policy.due_per_tick_max
+        while left and times.is_due(self.clock_ms):
+            key = times.take()
             blob = self._blob(key)
             if blob is None:
                 continue
-            due_ms = state.decode_header(blob).due_ms
-            if due_ms is None or due_ms > tick.at_ms:
-                self._schedule(key, due_ms)
+            due_ms = due_of(blob)
+            if due_ms is None or due_ms > self.clock_ms:
+                times.schedule(key, due_ms)
                 continue
             left -= 1
-            self._take(key, engine.on_due(blob, key.decode(), tick, offset, self.rules, witness=self._witness))
+            self._take(key, on_due(blob, key.decode(), tick, offset, self.rules))
+
+    def _shadow_due_of(self, blob: bytes) -> int | None:
+        return beside.due_ms(state.stored_beside(blob), self.rules)
+
+    def _find_shadow_due(self) -> DueTimes:
+        """The due times of the shadow sets that run now: asked of every customer, so that a restart finds the same."""
+        keys = {**self.table, **self._batch.changes} if self.rules.shadow_sets else {}
+        blobs = ((key, self._blob(key)) for key in keys if key not in RESERVED_KEYS)
+        return DueTimes((key, self._shadow_due_of(blob)) for key, blob in blobs if blob is not None)
 
     def _on_config(self, entry: ConfigVersion) -> None:
-        content = msgspec.msgpack.encode(entry)
-        if entry.version != self.rules.version:
-            self.rules = _rules(content)
+        """Switch to it. One that doesn't fit this release is refused: the rules before go on deciding."""
+        content, self.refused = msgspec.msgpack.encode(entry), ""
+        if entry.version == self.rules.version:
+            return
+        try:
+            self.rules = self._rules(content)
+        except msgspec.MsgspecError:
+            self.refused = entry.version
+        else:
             self._batch.changes[CONFIG_KEY] = content
+            self._shadow_due = self._find_shadow_due()
 
     def _on_forget(self, entry: Forget) -> None:
         """The state goes, the marker stays. The same request again may come after the customer did: it is ignored."""
@@ -194,57 +220,29 @@ class Partition:
     def _take(self, key: bytes, outcomes: engine.Outcomes) -> None:
         if outcomes.blob is not None:
             self._batch.changes[key] = outcomes.blob
-        self._batch.decisions.extend(outcomes.decisions)
-        self._schedule(key, outcomes.due_ms)
+        if outcomes.decisions:
+            self._batch.decisions.extend(outcomes.decisions)
+            self._guard(outcomes.decisions)
+        self._due.schedule(key, outcomes.due_ms)
+        if outcomes.shadow_due_ms is not None:
+            self._shadow_due.schedule(key, outcomes.shadow_due_ms)
 
     def _blob(self, key: bytes) -> bytes | None:
         changes = self._batch.changes
         return changes[key] if key in changes else self.table.get(key)
 
-    def _schedule(self, key: bytes, due_ms: int | None) -> None:
-        """One heap entry a customer, at or before the due time: one that moved on is put right when it comes up."""
-        if due_ms is not None and due_ms < self._scheduled.get(key, due_ms + 1):
-            self._scheduled[key] = due_ms
-            heapq.heappush(self._heap, (due_ms, key))
+    def _guard(self, decisions: list[Decision]) -> None:
+        """Count what was sent; a trigger that runs away is held before the next customer's turn."""
+        for one in decisions:
+            if one.outcome == "sent" and self._runaway.sent(one, self._now_ms(one.decided_at_ms), self.rules.policy):
+                self.rules = replace(self.rules, held=self._runaway.held)
 
-    def _next_due(self) -> bytes:
-        due_ms, key = heapq.heappop(self._heap)
-        if self._scheduled.get(key) == due_ms:
-            del self._scheduled[key]
-        return key
+    def _now_ms(self, otherwise_ms: int) -> int:
+        """The last tick; before the first one there is no better clock than the entry's own."""
+        return self.clock_ms if self.clock_ms >= 0 else otherwise_ms
 
-
-def _checked(table: dict[bytes, bytes]) -> PartitionRecord:
-    """The partition's record, taken out of the table, if the rest is what it says."""
-    try:
-        record = msgspec.msgpack.decode(table.pop(PARTITION_KEY, b"\x90"), type=PartitionRecord)
-    except msgspec.MsgspecError as error:
-        raise DamagedState("the partition's own record can't be read") from error
-    records, content_bytes = len(table), sum(map(len, table.values()))
-    if record.position < 0 and records:
-        raise DamagedState(f"{records} records, and none says which journal offset they belong to")
-    if record.records < 0:  # an earlier release's, or a new partition
-        record.records, record.content_bytes = records, content_bytes
-    if record.records != records:
-        raise DamagedState(f"{records} records, {record.records} were written")
-    if record.content_bytes != content_bytes:
-        raise DamagedState(f"{content_bytes} bytes in {records} records, {record.content_bytes} were written")
-    return record
-
-
-def _header(blob: bytes, position: int) -> state.Header:
-    try:
-        header = state.decode_header(blob)
-    except msgspec.MsgspecError as error:
-        raise DamagedState("a customer's record can't be read") from error
-    if header.position > position:
-        raise DamagedState(f"a record of journal offset {header.position}, the partition is at {position}")
-    return header
-
-
-def _rules(content: bytes | None) -> Rules:
-    """The rules of the last config version in the table; before the first one, everything is off."""
-    if content is None:
-        return compile_rules(config.build({}))
-    version = msgspec.msgpack.decode(content, type=ConfigVersion)
-    return compile_rules(config.decode(version.content, version.version))
+    def _rules(self, content: bytes | None) -> Rules:
+        """The rules of the last config version in the table; before the first one, everything is off."""
+        version = None if content is None else _decode_version(content)
+        known = config.build({}) if version is None else config.decode(version.content, version.version)
+        return replace(compile_rules(known), held=self._runaway.held)

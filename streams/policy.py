@@ -55,6 +55,34 @@ class Offer(Struct, frozen=True, forbid_unknown_fields=True):
     cost_minor: Annotated[int, Meta(ge=0)] = 0
 
 
+class Limit(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many actions a trigger may send in an hour, in one partition of the journal.
+
+    Attributes:
+        floor: so many in any case.
+        factor: and so many times as many as in the busiest hour of the last days.
+    """
+
+    floor: Annotated[int, Meta(ge=1)]
+    factor: Annotated[float, Meta(ge=1)]
+
+
+class RunawayGuard(Struct, frozen=True, forbid_unknown_fields=True):
+    """When a trigger counts as running away, by the purpose of its actions, and is held.
+
+    Attributes:
+        days_kept: how far back the busiest hour is looked for.
+        free_for: how long a released trigger may send what it likes.
+    """
+
+    offer: Limit = Limit(2_000, 4)
+    care: Limit = Limit(500, 4)
+    fraud: Limit = Limit(5_000, 8)
+    service: Limit = Limit(20_000, 8)
+    days_kept: Annotated[int, Meta(ge=1, le=64)] = 35
+    free_for: timedelta = timedelta(days=1)
+
+
 Kept = Annotated[int, Meta(ge=1, le=64)]
 SEGMENTS = {"high": 100_000, "medium": 20_000}
 MARGINS = {"card_transaction": 1, "contract": 20, "purchase": 15}
@@ -140,6 +168,9 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     event_ids_kept_max: Annotated[
         int, Meta(ge=0, le=1024, description="latest events of a customer that a repeat is recognised among")
     ] = 16
+    runaway: Annotated[
+        RunawayGuard, Meta(description="how many actions of a trigger in an hour, by purpose, before it is held")
+    ] = RunawayGuard()
     due_per_tick_max: Annotated[
         int, Meta(ge=1, le=100_000, description="customers of a partition whose due times one tick fires at most")
     ] = 1000

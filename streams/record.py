@@ -1,5 +1,6 @@
 """A candidate's outcome as a decision: everything that somebody may ask about later is put down here."""
 
+import msgspec
 from msgspec import Struct
 
 from streams import arbiter, remember
@@ -10,6 +11,11 @@ from streams.events import Cause
 from streams.facts import Facts
 from streams.rules import Rules
 from streams.state import Proposal
+from streams.trigger import ActionSent
+
+# The machine's trouble, where another machine would decide, and a damaged record: whoever meets these must stop, not
+# call the entry a failure.
+NOT_THE_ENTRYS = (MemoryError, msgspec.DecodeError)
 
 
 class Circumstances(Struct, frozen=True):
@@ -66,6 +72,18 @@ def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: 
 
 def _is_offer(proposal: Proposal) -> bool:
     return ACTIONS[proposal.candidate.action].is_offer
+
+
+def as_sent(decision: Decision) -> ActionSent:
+    """What triggers hear of a decision that was sent."""
+    return ActionSent(
+        decision=decision.id,
+        trigger=decision.trigger,
+        action=decision.action,
+        subject=decision.subject,
+        causes=decision.causes,
+        at_ms=decision.decided_at_ms,
+    )
 
 
 def failed(trigger: str, family: str, error: Exception, rules: Rules, at: Circumstances) -> Decision:

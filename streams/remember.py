@@ -6,7 +6,7 @@ from typing import Any
 from streams import events, facts
 from streams.facts import Complaint, Contact, Facts, FraudCheck, Signal, Term
 from streams.policy import Policy
-from streams.trigger import ActionSent, milliseconds
+from streams.trigger import ActionSent, Trigger, milliseconds
 
 TOUCHES = frozenset(("login", "email_opened", "site_visit", "branch_visit", "call"))
 FRAUD = "fraud"
@@ -29,6 +29,11 @@ def remember_sent(known: Facts, sent: ActionSent, policy: Policy) -> None:
 def remember_contact(known: Facts, contact: Contact, policy: Policy) -> None:
     """Put an offer into the contact ledger."""
     known.dossier.contacts = [*known.dossier.contacts, contact][-policy.contacts_kept_max :]
+
+
+def source_of(trigger: Trigger) -> str:
+    """Under which name a trigger's risk is remembered: all of fraud is one."""
+    return FRAUD if trigger.family == "fraud" else trigger.name
 
 
 def remember_signal(known: Facts, source: str, risk: float, now_ms: int, policy: Policy) -> None:

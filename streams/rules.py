@@ -1,5 +1,6 @@
 """A config made ready to run: which trigger hears which entry, with which parameters."""
 
+import hashlib
 from collections.abc import Callable
 
 import msgspec
@@ -9,6 +10,8 @@ from streams.config import Config
 from streams.policy import Policy
 from streams.trigger import Trigger, load
 
+SET_NAME_LENGTH = 12
+
 
 class Listener(Struct, frozen=True):
     """A trigger that is not off, with its parameters.
@@ -17,6 +20,7 @@ class Listener(Struct, frozen=True):
         shadow: its candidates are recorded, never sent.
         decode: reads its sub-state.
         empty: its encoded sub-state before anything happened; never stored.
+        beside: parameters that are tried out beside these (`streams.beside`).
     """
 
     trigger: Trigger
@@ -24,15 +28,31 @@ class Listener(Struct, frozen=True):
     shadow: bool
     decode: Callable[[bytes], Struct]
     empty: bytes
+    beside: "ShadowSet | None" = None
+
+
+class ShadowSet(Struct, frozen=True):
+    """Parameters that run in shadow beside a trigger's own; the name is of their content."""
+
+    name: str
+    parameters: Struct
 
 
 class Rules(Struct, frozen=True):
-    """What decides, between two config versions; `hearing` lists each type's listeners in name order."""
+    """What decides, between two config versions.
+
+    Attributes:
+        hearing: each type's listeners in name order.
+        shadow_sets: the names of the shadow sets by trigger.
+        held: the triggers that the guard holds (`streams.runaway`).
+    """
 
     version: str
     policy: Policy
     listeners: dict[str, Listener]
     hearing: dict[type, tuple[Listener, ...]]
+    shadow_sets: dict[str, str] = {}
+    held: frozenset[str] = frozenset()
 
 
 def compile_rules(config: Config) -> Rules:
@@ -44,10 +64,17 @@ def compile_rules(config: Config) -> Rules:
     }
     types = {kind for one in listeners.values() for kind in one.trigger.on}
     hearing = {kind: tuple(one for one in listeners.values() if kind in one.trigger.on) for kind in types}
-    return Rules(config.version, config.policy, listeners, hearing)
+    shadow_sets = {name: one.beside.name for name, one in listeners.items() if one.beside is not None}
+    return Rules(config.version, config.policy, listeners, hearing, shadow_sets)
 
 
 def _listener(one: Trigger, config: Config) -> Listener:
     settings = config.triggers[one.name]
     decode = msgspec.msgpack.Decoder(one.state).decode
-    return Listener(one, settings.parameters, settings.mode == "shadow", decode, msgspec.msgpack.encode(one.state()))
+    empty = msgspec.msgpack.encode(one.state())
+    beside = None if settings.shadow is None else ShadowSet(_name(settings.shadow), settings.shadow)
+    return Listener(one, settings.parameters, settings.mode == "shadow", decode, empty, beside)
+
+
+def _name(parameters: Struct) -> str:
+    return hashlib.sha256(msgspec.json.encode(parameters, order="sorted")).hexdigest()[:SET_NAME_LENGTH]

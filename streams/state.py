@@ -9,7 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from streams.actions import Decision, Outcome
 from streams.events import Cause
@@ -62,6 +62,7 @@ class Customer(Struct, array_like=True, dict=True):
         held: candidates that wait in the arbiter.
         told: the latest decisions as they were stored; `encode` brings them up to date.
         now_ms: the customer's journal time, which never runs backwards; -1 before the first entry.
+        beside: what shadow sets have of the customer (`streams.beside`), encoded.
     """
 
     due_ms: int | None = None
@@ -73,11 +74,27 @@ class Customer(Struct, array_like=True, dict=True):
     held: list[Held] = field(default_factory=list)
     told: bytes = b""
     now_ms: int = -1
+    beside: bytes = b""
 
     @cached_property
     def decisions(self) -> list[Brief]:
         """The latest, oldest first."""
         return _decode_told(self.told) if self.told else []
+
+
+class _Beside(Struct, array_like=True):
+    """A `Customer` of which nothing is decoded but the last field."""
+
+    due_ms: Raw = Raw()
+    position: Raw = Raw()
+    seen: Raw = Raw()
+    facts: Raw = Raw()
+    triggers: Raw = Raw()
+    due: Raw = Raw()
+    held: Raw = Raw()
+    told: Raw = Raw()
+    now_ms: Raw = Raw()
+    beside: bytes = b""
 
 
 class Header(Struct, array_like=True):
@@ -90,6 +107,7 @@ class Header(Struct, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _decode_told = msgspec.msgpack.Decoder(list[Brief]).decode
 decode = msgspec.msgpack.Decoder(Customer).decode
+_decode_beside = msgspec.msgpack.Decoder(_Beside).decode
 decode_header = msgspec.msgpack.Decoder(Header).decode
 
 
@@ -99,6 +117,11 @@ def encode(customer: Customer) -> bytes:
     if "decisions" in customer.__dict__:
         customer.told = _encode(customer.decisions)
     return _encode(customer)
+
+
+def stored_beside(blob: bytes) -> bytes:
+    """What shadow sets have of a customer, read alone."""
+    return _decode_beside(blob).beside
 
 
 def note_event(customer: Customer, event_id: str, kept_max: int) -> bool:

@@ -10,9 +10,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from streams import arbiter, record, remember, state
+from streams import arbiter, draw, record, remember, state
 from streams.actions import ACTIONS, Decision, candidate_id
 from streams.arbiter import Question, Ruling
+from streams.beside import Shadows
 from streams.competition import choose
 from streams.events import Event
 from streams.facts import Contact
@@ -28,14 +29,17 @@ PASSES_MAX = 4  # what is sent may make a trigger propose again; whoever is stil
 SWITCHED_OFF = "switched_off"  # the trigger of a held candidate no longer runs
 REASONS: tuple[str, ...] = (*arbiter.REASONS, SWITCHED_OFF)
 Witness = Callable[[Proposal, Question], object]  # hears of each question as it is put to the arbiter; changes nothing
-# The machine's trouble, where another machine would decide, and a damaged record: whoever meets these must stop, not
-# call the entry a failure.
-NOT_THE_ENTRYS = (MemoryError, msgspec.DecodeError)
 _encode_state = msgspec.msgpack.Encoder().encode
 
 
 class Turn:
-    """Runs triggers and settles their candidates; `decisions` grows in order."""
+    """Runs triggers and settles their candidates; `decisions` grows in order.
+
+    `shadow_due_ms` is when the customer's shadow sets are due, if they ran.
+    """
+
+    shadow_due_ms: int | None = None
+    _shadows: Shadows | None = None
 
     def __init__(
         self, customer: Customer, rules: Rules, circumstances: Circumstances, witness: Witness | None = None
@@ -49,6 +53,11 @@ class Turn:
     def close(self) -> Customer:
         """Stamp the record with the entry's position, its time and the earliest due time."""
         customer = self.customer
+        if self._shadows is not None:
+            self.shadow_due_ms = self._shadows.close()
+            self.decisions += self._shadows.decisions
+        elif customer.beside and not self.rules.shadow_sets:
+            customer.beside = b""
         customer.position, customer.now_ms = self.circumstances.position, self.circumstances.now_ms
         customer.due_ms = min(customer.due.values(), default=None)
         for held in customer.held:
@@ -60,7 +69,15 @@ class Turn:
         for listener in self.rules.hearing.get(type(entry), ()):
             heeds = listener.trigger.heeds
             if heeds is None or heeds(entry):
+                if listener.beside is not None:
+                    self._shadow().run(listener, listener.beside, entry)
                 self.run(listener, entry)
+
+    def due(self, listener: Listener, tick: Tick) -> None:
+        """A tick has passed a trigger's due time. A shadow set that hasn't seen the customer begins with it, too."""
+        if listener.beside is not None and not self._shadow().has_begun(listener):
+            self._shadow().run(listener, listener.beside, tick)
+        self.run(listener, tick)
 
     def run(self, listener: Listener, entry: Event | ActionSent | Tick) -> None:
         """Run one trigger; if it breaks, its state stays and its candidates are void."""
@@ -70,7 +87,7 @@ class Turn:
         facts = (customer.facts,) if one.with_customer else ()
         try:
             candidates = list(one.rule(entry, own, listener.parameters, *facts))
-        except NOT_THE_ENTRYS:
+        except record.NOT_THE_ENTRYS:
             raise
         except Exception as error:  # noqa: BLE001 - any trigger may break in any way; the customer's others go on
             self._record(self.failure(one.name, one.family, error))
@@ -91,6 +108,11 @@ class Turn:
         """The record of a trigger that broke, or of the engine."""
         return record.failed(trigger, family, error, self.rules, self.circumstances)
 
+    def _shadow(self) -> Shadows:
+        if self._shadows is None:
+            self._shadows = Shadows(self.customer, self.rules, self.circumstances)
+        return self._shadows
+
     def _keep(self, listener: Listener, own: Struct, ticked_ms: int | None) -> None:
         customer, name, encoded = self.customer, listener.trigger.name, _encode_state(own)
         if encoded != listener.empty or name in customer.triggers:
@@ -104,8 +126,7 @@ class Turn:
     def _settle(self, listener: Listener, candidate: Candidate) -> None:
         one, at, policy = listener.trigger, self.circumstances, self.rules.policy
         if candidate.risk is not None:
-            source = remember.FRAUD if one.family == "fraud" else one.name
-            remember.remember_signal(self.customer.facts, source, candidate.risk, at.now_ms, policy)
+            remember.remember_signal(self.customer.facts, remember.source_of(one), candidate.risk, at.now_ms, policy)
         identity = candidate_id(one.name, at.customer, candidate.action, candidate.causes)
         if identity in self._known():
             return  # the same of the same causes: events of other topics came late
@@ -124,7 +145,8 @@ class Turn:
     def _judge(self, proposal: Proposal) -> Ruling:
         at, facts, policy = self.circumstances, self.customer.facts, self.rules.policy
         whom = (proposal.candidate, proposal.trigger, at.customer)
-        question = Question(*whom, facts, policy, at.now_ms, at.ticked_ms, proposal.held_since_ms)
+        times, is_runaway = (at.now_ms, at.ticked_ms, proposal.held_since_ms), proposal.trigger in self.rules.held
+        question = Question(*whom, facts, policy, *times, is_runaway)
         if self._witness is not None:
             self._witness(proposal, question)
         return arbiter.judge(question)
@@ -168,7 +190,7 @@ class Turn:
             ruling = replace(ruling, outcome="shadow")
         is_contact = ruling.outcome == "sent" and ACTIONS[proposal.candidate.action].is_offer
         percent = self.rules.policy.hold_out_percent
-        is_held_out = is_contact and arbiter.is_held_out(self.circumstances.customer, proposal.trigger, percent)
+        is_held_out = is_contact and draw.is_held_out(self.circumstances.customer, proposal.trigger, percent)
         if is_held_out:
             ruling = arbiter.suppressed(arbiter.HOLD_OUT)
         decision = self._put_down(proposal, ruling)
@@ -205,14 +227,7 @@ class Turn:
             self._put_down(held.pop(0).proposal, arbiter.suppressed(arbiter.DISPLACED))
 
     def _send(self, decision: Decision) -> None:
-        sent = ActionSent(
-            decision=decision.id,
-            trigger=decision.trigger,
-            action=decision.action,
-            subject=decision.subject,
-            causes=decision.causes,
-            at_ms=decision.decided_at_ms,
-        )
+        sent = record.as_sent(decision)
         remember.remember_sent(self.customer.facts, sent, self.rules.policy)
         self.hear(sent)
 

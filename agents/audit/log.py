@@ -219,7 +219,7 @@ def readable(place: Place, record: ConsumerRecord) -> Iterator[None]:
     """Around whatever is done with a journal record.
 
     Raises:
-        JournalError: it is no entry, or a config version that doesn't fit this release.
+        JournalError: it is no entry.
     """
     try:
         yield

@@ -13,7 +13,7 @@ from agents.topic_admin import MESSAGE_BYTES_MAX
 from streams import config, state, trigger
 from streams.facts import MONTHS_KEPT, STATEMENTS_KEPT, WEEKS_KEPT
 from streams.journal import ConfigVersion
-from streams.partition import RESERVED_KEYS
+from streams.partition_record import RESERVED_KEYS
 from streams.turn import BRIEFS_KEPT_MAX
 
 DECISIONS = "decisions"
@@ -28,8 +28,9 @@ class Bounds:
         self._widen(config.build({}))
 
     def take(self, version: ConfigVersion) -> None:
-        """A config version of the journal."""
-        self._widen(config.decode(version.content, version.version))
+        """A config version of the journal. One that was refused sets no bound."""
+        with suppress(msgspec.MsgspecError):
+            self._widen(config.decode(version.content, version.version))
 
     def _widen(self, rules: config.Config) -> None:
         policy = rules.policy

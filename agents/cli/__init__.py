@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "explain": "Why a decision was made, or why nothing was sent.",
     "forget": "Erase a customer.",
     "generate": "Make labelled source records from a seed.",
+    "guard": "Triggers that were held as running away, and their release.",
     "journal": "Write the journal to a file.",
     "learn": "Propose a config version from what came of decisions.",
     "replay": "Decide again from a file, without Kafka.",

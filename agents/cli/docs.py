@@ -8,6 +8,7 @@ import msgspec
 from cyclopts import App, Parameter
 from msgspec import Struct
 
+from agents import config_schema
 from agents.cli.output import FINDINGS, FINE, message
 from streams.events import Event, event_type_name
 from streams.trigger import Trigger, load
@@ -20,6 +21,7 @@ For example:
 
     bellwether docs triggers
     bellwether docs triggers --check
+    bellwether docs schema
 """,
     help_format="plaintext",
 )
@@ -46,6 +48,22 @@ def triggers(*, folder: Folder = Path("docs/triggers"), check: Check = False) ->
     for path in orphans:
         path.unlink()
     message(f"{len(stale)} pages written, {len(orphans)} removed, {len(pages)} in all.")
+    return FINE
+
+
+@app.command
+def schema(*, folder: Folder = Path("config/schema"), check: Check = False) -> int:
+    """Write the schemas by which an editor completes and checks triggers.yaml and policy.yaml."""
+    texts = {folder / name: config_schema.encode(made) for name, made in config_schema.schemas().items()}
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if check:
+        for path in stale:
+            message(f"{path} is stale. Write it again: bellwether docs schema")
+        return FINDINGS if stale else FINE
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in stale:
+        path.write_text(texts[path], encoding="utf-8")
+    message(f"{len(stale)} schemas written, {len(texts)} in all.")
     return FINE
 
 

@@ -21,7 +21,7 @@ from agents.line_files import Line
 from agents.replay import Decided, Replay, ReplayError, is_dump, replay_journal, replay_sources
 from streams.actions import encode_decision
 from streams.dead_letters import Rejected
-from streams.partition import RESERVED_KEYS
+from streams.partition_record import RESERVED_KEYS
 
 app = App(
     name="replay",
@@ -91,6 +91,8 @@ def replay(
         raise CommandError(str(error), USAGE) from error
     _finish(summary, machine)
     _tell(summary, json=json)
+    for version in sorted(machine.refused):
+        message(f"Config version {version} doesn't fit this release and was passed over, as live.", style="yellow")
     seconds = time.perf_counter() - started
     message(f"{len(decided)} decisions in {output}. {summary.records / seconds:,.0f} records/s, {seconds:.1f} s.")
     return FINE

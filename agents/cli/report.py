@@ -36,6 +36,7 @@ For example:
     bellwether report
     bellwether report --json
     bellwether report --input journal.jsonl
+    bellwether report --shadow
 
 It reads the journal and the decisions of the cluster that BELLWETHER_KAFKA names, or a dump of the journal
 (bellwether journal dump), which it decides again. Shares come with their 95 % interval (Wilson).
@@ -43,12 +44,15 @@ It reads the journal and the decisions of the cluster that BELLWETHER_KAFKA name
     help_format="plaintext",
 )
 
+Shadow = Annotated[bool, Parameter(negative="", help="Compare what runs in shadow with what is live, by trigger.")]
 Input = Annotated[Path | None, Parameter(help="A dump of the journal to read instead of Kafka.")]
 
 
 @app.default
-def report(*, input: Input = None, json: Json = False) -> int:  # noqa: A002 - the option's name
+def report(*, input: Input = None, shadow: Shadow = False, json: Json = False) -> int:  # noqa: A002 - the option's name
     """Report on a cluster, or on a dump of its journal."""
+    if shadow:
+        return _compare(input, json=json)
     from agents.report.figures import figures  # noqa: PLC0415 - slow to import, and help must be quick
 
     found = figures(ledger(input))
@@ -59,7 +63,35 @@ def report(*, input: Input = None, json: Json = False) -> int:  # noqa: A002 - t
     return FINE
 
 
-def ledger(dump: Path | None) -> "Ledger":
+def _compare(dump: Path | None, *, json: bool) -> int:
+    from agents.report.shadow import compared  # noqa: PLC0415 - as above
+
+    found = compared(ledger(dump, keeps_decisions=True))
+    if json:
+        print_json(found)
+    else:
+        _section(
+            "In shadow, beside live: candidates by occasion",
+            ("trigger", "live", "shadow", "both", "only live", "only shadow", "precision live", "precision shadow"),
+            (
+                (
+                    *(one.trigger, one.live, one.shadow, one.both, one.only_live, one.only_shadow),
+                    *(_told(one.precision_live), _told(one.precision_shadow)),
+                )
+                for one in found
+            ),
+        )
+        examples = [
+            (one.trigger, side, example.id, example.action, example.because)
+            for one in found
+            for side, several in (("live", one.examples_only_live), ("shadow", one.examples_only_shadow))
+            for example in several
+        ]
+        _section("Examples of what only one decided", ("trigger", "only", "decision", "action", "because"), examples)
+    return FINE
+
+
+def ledger(dump: Path | None, *, keeps_decisions: bool = False) -> "Ledger":
     """All decisions with what came back on them.
 
     Raises:
@@ -71,11 +103,13 @@ def ledger(dump: Path | None) -> "Ledger":
         task = bar.add_task("Reading", total=None)
         if dump is None:
             kafka = settings().kafka
-            return on_kafka(
-                kafka, read.from_kafka(kafka, lambda done, total: bar.update(task, completed=done, total=total))
-            )
+
+            def tell(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            return on_kafka(kafka, read.from_kafka(kafka, tell, keeps_decisions=keeps_decisions))
         try:
-            return read.from_dump(line_files.read(line_files.files_of(dump)))
+            return read.from_dump(line_files.read(line_files.files_of(dump)), keeps_decisions=keeps_decisions)
         except (OSError, ReplayError) as error:
             raise CommandError(f"{error}\nMake one: bellwether journal dump --output journal.jsonl", USAGE) from error
 

@@ -10,7 +10,7 @@ from agents.demo import truth
 from agents.demo.evidence import Evidence, decisions
 from streams.actions import ACTIONS, Decision
 from streams.arbiter import REASONS
-from streams.partition import RESERVED_KEYS
+from streams.partition_record import RESERVED_KEYS
 
 TOLD_MAX = 3
 

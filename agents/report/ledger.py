@@ -44,13 +44,17 @@ class Ledger(Struct):
     """Everything that a report is made of.
 
     Attributes:
-        silences: what was not sent, by trigger and reason.
+        keeps_decisions: whether all of them are kept, in `decisions`: to compare what runs in shadow.
+        silences: counts what was not sent by trigger and reason.
+        versions: the content of each config version.
         holds: what had to wait, by trigger and reason; what became of it is a decision of its own.
     """
 
+    keeps_decisions: bool = False
+    decisions: list[Decision] = field(default_factory=list)
+    versions: dict[str, bytes] = field(default_factory=dict)
     checks: dict[str, Decision] = field(default_factory=dict)
     offers: dict[str, Decision] = field(default_factory=dict)
-    shadows: dict[str, Decision] = field(default_factory=dict)
     silences: Counter[tuple[str, str]] = field(default_factory=Counter)
     holds: Counter[tuple[str, str]] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
@@ -59,8 +63,9 @@ class Ledger(Struct):
 
     def decided(self, decision: Decision) -> None:
         """A decision of the log."""
+        if self.keeps_decisions:
+            self.decisions.append(decision)
         if decision.outcome == "shadow":
-            self.shadows[decision.id] = decision
             return
         if decision.outcome == "sent":
             self.sent[decision.trigger] += 1

@@ -20,7 +20,8 @@ from streams.dead_letters import Rejected
 from streams.events import AnyEvent
 from streams.intake import Reader
 from streams.journal import ConfigVersion, Entry, EventEntry, Source, Tick
-from streams.partition import CONFIG_KEY, PARTITION_KEY, JournalRecord, Partition, PartitionRecord
+from streams.partition import JournalRecord, Partition
+from streams.partition_record import CONFIG_KEY, PARTITION_KEY, PartitionRecord
 
 LIVES_PER_CUSTOMER = 2
 CONTINUED_DAYS = 60

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from streams import config, state
 from streams.actions import Decision, encode_decision
 from streams.events import AnyEvent
-from streams.journal import ConfigVersion, Entry, EventEntry, Source, Tick
+from streams.journal import ConfigVersion, Entry, EventEntry, Release, Source, Tick
 from streams.partition import JournalRecord, Partition
 from streams.trigger import load, milliseconds
 
@@ -45,8 +45,8 @@ class Case(Struct, forbid_unknown_fields=True):
     """One scenario.
 
     Attributes:
-        given: events, ticks, and versions of the config, `after` the epoch; ids are `e0`, `e1`, … unless given; a
-            profile with consent to e-mail and calls is put first if none is given.
+        given: events, ticks, releases of triggers, and versions of the config, `after` the epoch; ids are `e0`, `e1`,
+            … unless given; a profile with consent to e-mail and calls is put first if none is given.
         expect: every decision in order: an action's name (it was sent), or what the decision must hold.
         config: parameters by trigger, and `policy`; every trigger is live.
         arrival: ids of `given` in the order they arrive; an id may come twice.
@@ -180,6 +180,8 @@ def _entry(name: str, given: dict[str, Any]) -> Entry:
     at_ms = after_ms(fields.pop("after", "PT0S"))
     if fields["type"] == "tick":
         return Tick(at_ms)
+    if fields["type"] == "release":
+        return Release(fields["trigger"], at_ms)
     event = msgspec.convert({"id": name, "customer": CUSTOMER, "at_ms": at_ms, **_complete(fields)}, AnyEvent)
     unknown = set(fields) - set(event.__struct_fields__) - {"type"}
     assert not unknown, f"{name} has unknown fields: {sorted(unknown)}"

@@ -10,7 +10,8 @@ from agents import config_files, settings
 from streams import config, state
 from streams.events import Interaction
 from streams.journal import ConfigVersion, EventEntry, Forget, Source, Tick
-from streams.partition import CONFIG_KEY, FORGOTTEN_KEY, PARTITION_KEY, DamagedState, JournalRecord, Partition
+from streams.partition import JournalRecord, Partition
+from streams.partition_record import CONFIG_KEY, FORGOTTEN_KEY, PARTITION_KEY, DamagedState
 
 Table = dict[bytes, bytes]
 

@@ -16,7 +16,8 @@ from streams.actions import Decision, headers
 from streams.events import Cause, Interaction, Profile, Usage
 from streams.facts import FraudCheck
 from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Source, Tick
-from streams.partition import PARTITION_KEY, JournalRecord, Partition
+from streams.partition import JournalRecord, Partition
+from streams.partition_record import PARTITION_KEY
 from streams.policy import Policy, QuietHours
 from streams.rules import Listener, Rules, compile_rules
 from streams.trigger import Candidate, Rule, Trigger, trigger

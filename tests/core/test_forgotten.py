@@ -3,7 +3,8 @@
 from streams.events import Interaction
 from streams.forgotten import MARKERS_KEPT_MAX, Forgotten
 from streams.journal import Entry, EventEntry, Forget, Source
-from streams.partition import PARTITION_KEY, Batch, JournalRecord, Partition
+from streams.partition import Batch, JournalRecord, Partition
+from streams.partition_record import PARTITION_KEY
 from streams.state import decode_header
 
 

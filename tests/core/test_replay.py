@@ -14,11 +14,13 @@ from agents.line_files import Line, files_of
 from agents.line_files import read as read_lines
 from agents.replay import Decided, Replay, ReplayError, is_dump, replay_entries, replay_journal, replay_sources
 from agents.settings import PACKAGED_CONFIG
+from streams import config
 from streams.actions import Decision, encode_decision
 from streams.config import Config
 from streams.dead_letters import Rejected
 from streams.journal import ConfigVersion, Forget, Tick
-from streams.partition import CONFIG_KEY, RESERVED_KEYS, JournalRecord
+from streams.partition import JournalRecord, Partition
+from streams.partition_record import CONFIG_KEY, RESERVED_KEYS
 
 START_MS = 1_700_000_000_000
 
@@ -191,10 +193,17 @@ def test_a_bad_line_of_a_dump_is_an_error_with_file_and_line(text: bytes) -> Non
         list(replay_journal(lines, Replay()))
 
 
-def test_a_config_of_a_dump_that_does_not_fit_is_an_error_with_file_and_line() -> None:
-    unknown = ConfigVersion("v1", b'{"triggers":{"no_such_trigger":{"mode":"live"}}}', 0)
-    with pytest.raises(ReplayError, match=r"records\.jsonl:1: .*no_such_trigger"):
-        list(replay_journal(dumped([(0, JournalRecord(0, unknown))]), Replay()))
+def test_a_config_that_does_not_fit_is_refused_and_the_one_before_goes_on_deciding(rules: Config) -> None:
+    fits = ConfigVersion(rules.version, config.encode(rules), 0)
+    unknown = ConfigVersion("v2", b'{"triggers":{"no_such_trigger":{"mode":"live"}}}', 1)
+    garbage = ConfigVersion("v3", b"\xff", 2)
+    replay = Replay()
+    list(replay_entries([(0, JournalRecord(at, one)) for at, one in enumerate((fits, unknown, garbage))], replay))
+    assert replay.refused == {"v2", "v3"}
+    again = Partition(dict(replay.tables[0]))
+    assert (again.rules.version, again.refused) == (rules.version, "v3"), "a restart knows it, too"
+    list(replay_entries([(0, JournalRecord(3, fits))], replay))
+    assert Partition(dict(replay.tables[0])).refused == ""
 
 
 def test_the_kind_of_a_file_is_told_by_its_first_line() -> None:

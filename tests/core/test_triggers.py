@@ -18,7 +18,7 @@ from streams import events, state
 from streams.actions import Decision
 from streams.facts import Facts
 from streams.journal import Entry, EventEntry, Source, Tick
-from streams.partition import PARTITION_KEY, PartitionRecord
+from streams.partition_record import PARTITION_KEY, PartitionRecord
 from streams.rules import Rules
 from streams.trigger import Candidate, Rule, Trigger, load
 from tests.core import scenario

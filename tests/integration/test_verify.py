@@ -32,7 +32,7 @@ from agents.verify import settled
 from streams import state, topics
 from streams.dead_letters import Rejected, dead_letter, marker
 from streams.journal import ConfigVersion, Source, encode_entry
-from streams.partition import RESERVED_KEYS
+from streams.partition_record import RESERVED_KEYS
 from streams.turn import BRIEFS_KEPT_MAX
 from tests.integration.running import running, until, until_ready
 

@@ -25,7 +25,7 @@ from agents.unit_of_work import Place
 from agents.verify import settled
 from streams import topics
 from streams.journal import Tick
-from streams.partition import RESERVED_KEYS
+from streams.partition_record import RESERVED_KEYS
 from streams.view import describe
 from tests.integration.running import running, until, until_ready
 

@@ -17,7 +17,8 @@ from agents.kafka_log import KafkaLog
 from agents.lane import Batch, Lane
 from agents.unit_of_work import Fetched, Outputs, Place
 from streams import topics, turn
-from streams.partition import RESERVED_KEYS, Partition
+from streams.partition import Partition
+from streams.partition_record import RESERVED_KEYS
 from tests.simulation import process
 from tests.simulation.sources import PARTITIONS
 

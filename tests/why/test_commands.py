@@ -88,7 +88,7 @@ def test_the_words_have_reason_values_entries_steps_and_rules(
         "held (fraud_check_open) until",
         "wired_percent",
         "amount -18000.00 EUR",
-        "expired, no_consent, offers_paused, declined, cool_down",
+        "expired, runaway, no_consent, offers_paused, declined, cool_down",
         "sent",
         f"Version {held['config_version']}, in the journal at offset 0",
         "balance_drop (live): ",

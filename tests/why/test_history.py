@@ -61,7 +61,7 @@ def test_an_offer_that_waits_for_an_answer_is_asked_again_when_it_comes() -> Non
     assert first.steps[-1].until_ms is not None
     assert first.at_ms < then.at_ms < first.steps[-1].until_ms
     checks = [one for one, decision in decided(history) if ACTIONS[decision.action].purpose == "fraud"]
-    assert [[step.objection for step in one.steps] for one in checks] == [["too_late"]] * 2
+    assert [[step.objection for step in one.steps] for one in checks] == [["too_late", "runaway"]] * 2
 
 
 def test_a_trigger_that_is_silent_for_its_own_reason_is_asked_nothing_else() -> None:
