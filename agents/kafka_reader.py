@@ -182,6 +182,9 @@ async def group_offsets(
         except GroupCoordinatorNotAvailableError:
             await asyncio.sleep(COORDINATOR_PAUSE_SECONDS)
         else:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError  # `wait_for`, in the client, loses one that comes just when it is done
             return offsets
 
 
