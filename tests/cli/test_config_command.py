@@ -45,3 +45,9 @@ def test_the_folder_comes_from_the_environment(
     ended = bellwether("config", "check")
     assert ended.code == 1
     assert str(tmp_path / "none") in ended.err
+
+
+def test_no_trigger_of_that_name_can_be_released(bellwether: Command) -> None:
+    ended = bellwether("guard", "release", "card_testin")
+    assert (ended.code, ended.out) == (2, "")
+    assert "There is no trigger 'card_testin'" in ended.err

@@ -12,7 +12,9 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import Raw
 
 from agents import stack as local_stack
 from agents import verify
@@ -28,7 +30,9 @@ from tests.integration.running import running, until, until_ready
 EVENTS = 20_000
 PARTS = 4_000  # records for each change: half of them meanwhile, half after it
 SUPERVISOR = (str(Path(sys.executable).with_name("bellwether")), "worker", "--processes", "2")
-TICKS = ("--ticks", "event-time", "--allowance", "P10D")
+EVENT_TIME = ("--ticks", "event-time", "--allowance", "P10D")
+NO_TICKS = ("--ticks", "none")
+HOUR_MS = 480_000 * 3_600_000  # some hour, counted from the epoch
 OTHERS = "  win_back: {mode: live}\n  lapsed: {mode: live}\n"
 WRONG = f"triggers:\n  card_testing: {{mode: lve}}\n{OTHERS}"
 EAGER = "usual_times_min: 1, large_minor_min: 3000, large_unknown_minor_min: 3000, small_minor_max: 2000"
@@ -51,12 +55,17 @@ class Bank:
 
     def config(self, *arguments: str) -> tuple[int, Any]:
         """Exit code and JSON of `bellwether config`."""
-        ended = self._bellwether("config", *arguments, "--json")
+        return self.command("config", *arguments)
+
+    def command(self, *arguments: str) -> tuple[int, Any]:
+        """Exit code and JSON of a command."""
+        ended = self._bellwether(*arguments, "--json")
         return ended.code, json.loads(ended.out) if ended.out else None
 
-    def write(self, rules: str) -> tuple[str, str]:
+    def write(self, rules: str, policy: str = "policy: {time_zone: UTC}\n") -> tuple[str, str]:
         """Put these rules into the folder; the option that names it."""
         (self._folder / "triggers.yaml").write_text(rules)
+        (self._folder / "policy.yaml").write_text(policy)
         return ("--config", str(self._folder))
 
     @contextmanager
@@ -76,6 +85,11 @@ class Bank:
         finally:
             changed.set()
             thread.join()
+        self.settle()
+
+    def take_in(self, records: list[SourceRecord]) -> None:
+        """Send these, and wait until all are decided."""
+        asyncio.run(send(self.cluster.kafka, records, lambda _: None))
         self.settle()
 
     def settle(self) -> None:
@@ -112,7 +126,10 @@ async def published(kafka: str, topic: topics.Topic) -> list[Decision]:
 
 
 @pytest.fixture
-def bank(tmp_path: Path, bellwether: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bank]:
+def bank(
+    request: pytest.FixtureRequest, tmp_path: Path, bellwether: Command, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bank]:
+    """With ticks as the test asks for, else of event time."""
     folder, log = tmp_path / "config", tmp_path / "log"
     folder.mkdir()
     with local_stack.running() as cluster:
@@ -120,7 +137,7 @@ def bank(tmp_path: Path, bellwether: Command, monkeypatch: pytest.MonkeyPatch) -
         assert bellwether("topics", "create").code == 0
         own = Bank(cluster, folder, log, bellwether)
         assert own.config("apply", *own.write(OFF), "--at-ms", "0", "--note", "the first")[0] == 0
-        with running((*SUPERVISOR, *TICKS), cluster, log):
+        with running((*SUPERVISOR, *getattr(request, "param", EVENT_TIME)), cluster, log):
             asyncio.run(until_ready(log, 2))
             yield own
 
@@ -158,3 +175,43 @@ def test_a_rule_is_changed_under_load(bank: Bank) -> None:
     assert [len(one["positions"]) for one in history] == [topics.PARTITIONS] * 4, "each partition at one position"
     _, problems = asyncio.run(verify.verify(bank.cluster.kafka))
     assert problems == [], "the replay gives the same decisions and states"
+
+
+def tested_cards(customers: range) -> list[SourceRecord]:
+    """Of each of these customers a small purchase, and a large one minutes later: all in one hour."""
+    return [
+        SourceRecord("card-transactions", f"card-{number}", Raw(msgspec.json.encode(bought)), bought["at_ms"])
+        for number in customers
+        for name, minutes, amount_minor in (("small", 0, 199), ("large", 5, 90_000))
+        for bought in [
+            {
+                "id": f"{name}-{number}",
+                "customer": f"customer-{number}",
+                "card": f"card-{number}",
+                "at_ms": HOUR_MS + minutes * 60_000,
+                "amount_minor": amount_minor,
+                "currency": "EUR",
+                "merchant": f"merchant-{name}",
+            }
+        ]
+    ]
+
+
+@pytest.mark.parametrize("bank", [NO_TICKS], indirect=True)
+def test_a_trigger_that_runs_away_is_held_on_live_workers_until_it_is_released(bank: Bank) -> None:
+    limited = "policy: {runaway: {fraud: {floor: 2, factor: 1}}}\n"
+    assert bank.config("apply", *bank.write(LIVE, limited))[0] == 0
+    bank.take_in(tested_cards(range(40)))
+    outcomes = [(one.outcome, one.reason) for one in bank.decisions() if one.trigger == "card_testing"]
+    assert sorted(set(outcomes)) == [("sent", None), ("suppressed", "runaway")]
+    assert outcomes.count(("sent", None)) == len(bank.decisions(topics.FRAUD_CHECK_ACTIONS)) == 3 * topics.PARTITIONS
+    assert bank.metric('runaway_partitions{trigger="card_testing"}') == topics.PARTITIONS
+    code, rows = bank.command("guard", "show")
+    assert code == 1
+    assert [row["held_since_ms"] is not None for row in rows] == [True] * topics.PARTITIONS
+    assert bank.command("guard", "release", "card_testing", "--note", "a test")[1]["partitions"] == topics.PARTITIONS
+    bank.take_in(tested_cards(range(40, 80)))
+    assert bank.metric('runaway_partitions{trigger="card_testing"}') == 0
+    assert bank.command("guard", "show")[0] == 0
+    assert len(bank.decisions(topics.FRAUD_CHECK_ACTIONS)) == 3 * topics.PARTITIONS + 40
+    assert asyncio.run(verify.verify(bank.cluster.kafka))[1] == []
