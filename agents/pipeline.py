@@ -63,8 +63,8 @@ class Pipeline:
         self.works: dict[int, DecideWork] = {}
         self._views = views
         self._instruments = instruments
-        self._rules_shown = RulesShown(instruments.metrics)
         self._limits = limits
+        self._rules_shown = RulesShown(instruments.metrics)
 
     def take_up(
         self,

@@ -48,6 +48,7 @@ class Ledger(Struct):
         silences: what was not sent, by trigger and reason.
         holds: what had to wait, by trigger and reason; what became of it is a decision of its own.
         versions: the content of each config version.
+        holds: what had to wait, by trigger and reason; what became of it is a decision of its own.
     """
 
     keeps_decisions: bool = False
