@@ -242,7 +242,11 @@ class Partition:
         return self.clock_ms if self.clock_ms >= 0 else otherwise_ms
 
     def _rules(self, content: bytes | None) -> Rules:
-        """The rules of the last config version in the table; before the first one, everything is off."""
-        version = None if content is None else _decode_version(content)
-        known = config.build({}) if version is None else config.decode(version.content, version.version)
-        return replace(compile_rules(known), held=self._runaway.held)
+        """The rules as they decide here: less the triggers that the guard holds."""
+        return replace(_rules_of(content), held=self._runaway.held)
+
+
+def _rules_of(content: bytes | None) -> Rules:
+    """The rules of the last config version in the table; before the first one, everything is off."""
+    version = None if content is None else _decode_version(content)
+    return compile_rules(config.build({}) if version is None else config.decode(version.content, version.version))

@@ -281,6 +281,6 @@ def prepared() -> Iterator[None]:
         stack.enter_context(patch.object(pipeline, "SOURCE_TOPICS", tuple(one.name for one in sources.TOPICS)))
         stack.enter_context(patch.object(intake, "Reader", cache(intake.Reader)))
         stack.enter_context(patch.object(assignment, "log", SimpleNamespace(info=lambda *_, **__: None)))
-        stack.enter_context(patch.object(partition, "_rules", cache(partition._rules)))
+        stack.enter_context(patch.object(partition, "_rules_of", cache(partition._rules_of)))
         stack.callback(Loop.none_current)
         yield
