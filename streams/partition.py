@@ -72,9 +72,7 @@ class Partition:
     It is made from the table's content, less the partition's own records. `witness` hears the arbiter's questions.
 
     Raises:
-        streams.partition_record.DamagedState: records are missing, too many, or not what they should be. What has the
-            right size and can be read is not looked into: a digest of all content would cost more than a tenth of an
-            event.
+        streams.partition_record.DamagedState: records are missing, too many, or not what they should be.
     """
 
     def __init__(self, table: dict[bytes, bytes], witness: Witness | None = None) -> None:
