@@ -10,6 +10,7 @@ from time import process_time, thread_time_ns
 from msgspec import Struct
 
 from agents.decide import DecideWork
+from agents.faust_app import CONTAINERS_BEFORE_COLLECTION
 from agents.intake import IntakeWork
 from agents.unit_of_work import Place
 from agents.views import Views
@@ -73,7 +74,9 @@ def measure(prepared: Prepared, repeats: int, shipped: str) -> Core:
     parts |= {f"decide, {name}": partial(_decide, prepared, name) for name in prepared.journals}
     rows = {name: Row(name) for name in parts}
     gc.collect()
-    gc.freeze()  # as a worker does: what was there before isn't looked through again
+    gc.freeze()  # as a worker does: what was there before isn't looked through again, and new things seldom
+    thresholds = gc.get_threshold()
+    gc.set_threshold(CONTAINERS_BEFORE_COLLECTION, *thresholds[1:])
     try:
         for _ in range(repeats):
             for name, run in parts.items():
@@ -82,6 +85,7 @@ def measure(prepared: Prepared, repeats: int, shipped: str) -> Core:
         types_us = by_type(prepared, shipped)
     finally:
         gc.unfreeze()
+        gc.set_threshold(*thresholds)
     size = sum(outcome.blobs) / max(1, len(outcome.blobs))
     return Core(list(rows.values()), types_us, len(outcome.blobs), size, len(outcome.decisions))
 
