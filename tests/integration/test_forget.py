@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import redis
 
+from agents import settings
 from agents.stack import Stack
 from agents.stack.process import free_port
 from agents.verify import live_tables, settled
@@ -63,7 +64,8 @@ def views(cluster: Stack, *, there: bool) -> Callable[[], Awaitable[bool]]:
 def test_a_forgotten_customer_stays_forgotten(
     cluster: Stack, tmp_path: Path, bellwether: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("BELLWETHER_KAFKA", cluster.kafka)
+    monkeypatch.setenv(settings.KAFKA, cluster.kafka)
+    monkeypatch.setenv(settings.TICKS, "none")  # a minute that turns would move the customer's position too
     kafka = cluster.kafka
     asked = ("forget", CUSTOMER, "--request", "r1", "--at-ms", str(ASKED_MS), "--reason", "a letter", "--json")
     with worker(cluster, tmp_path / "log"):
@@ -92,7 +94,7 @@ def test_a_forgotten_customer_stays_forgotten(
 
 def test_what_it_cannot_do_is_told(bellwether: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bellwether("forget", "x" * 200).code == 2
-    monkeypatch.setenv("BELLWETHER_KAFKA", f"127.0.0.1:{free_port()}")
+    monkeypatch.setenv(settings.KAFKA, f"127.0.0.1:{free_port()}")
     ended = bellwether("forget", CUSTOMER)
     assert (ended.code, ended.out) == (3, "")
     assert "out of reach" in ended.err
