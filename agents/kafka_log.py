@@ -7,7 +7,7 @@ import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata, RecordMetadata
 
-from agents import crash_points
+from agents import clients, crash_points
 from agents.kafka_client import fill
 from agents.unit_of_work import NO_NOTES, Place, Record
 
@@ -24,7 +24,7 @@ class KafkaLog:
 
     def __init__(self, bootstrap_servers: str, transactional_id: str, group: str) -> None:
         self._producer = aiokafka.AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
+            **clients.to_kafka(bootstrap_servers),
             transactional_id=transactional_id,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             max_batch_size=BATCH_BYTES_MAX,
