@@ -78,22 +78,20 @@ class RedisAccess(Struct, frozen=True, kw_only=True):
 
     username: str = ""
     password: Secret | None = None
-    tls: Tls | None = None
+    tls: Tls = Tls()
 
     def options(self) -> dict[str, Any]:
         """As redis-py's clients take it, beside the URL."""
         options: dict[str, Any] = {}
         if self.password:
             options |= {"username": self.username or None, "password": self.password.text}
-        if self.tls:
-            files = {
-                "ssl_ca_certs": self.tls.cafile,
-                "ssl_certfile": self.tls.certfile,
-                "ssl_keyfile": self.tls.keyfile,
-                "ssl_password": _text(self.tls.key_password),
-            }
-            options |= {name: value for name, value in files.items() if value}
-        return options
+        files = {
+            "ssl_ca_certs": self.tls.cafile,
+            "ssl_certfile": self.tls.certfile,
+            "ssl_keyfile": self.tls.keyfile,
+            "ssl_password": _text(self.tls.key_password),
+        }
+        return options | {name: value for name, value in files.items() if value}
 
 
 def _text(secret: Secret | None) -> str | None:

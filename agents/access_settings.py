@@ -59,8 +59,8 @@ def _sasl_problems(access: KafkaAccess, given: "Given") -> Iterator[str]:
         yield f"{KAFKA_PREFIX}SASL_MECHANISM: expected one of {', '.join(MECHANISMS)}."
     if access.mechanism == "PLAIN" and not access.has_tls:
         yield (
-            f"{KAFKA_PREFIX}SASL_MECHANISM: PLAIN would send the password readable; "
-            f"expected {KAFKA_PREFIX}SECURITY_PROTOCOL=SASL_SSL with it."
+            f"{KAFKA_PREFIX}SASL_MECHANISM: expected {KAFKA_PREFIX}SECURITY_PROTOCOL=SASL_SSL with PLAIN, "
+            "which sends the password as it is."
         )
     if not access.username:
         yield f"{KAFKA_PREFIX}SASL_USERNAME: expected with {access.protocol}, is missing."
@@ -71,13 +71,10 @@ def _sasl_problems(access: KafkaAccess, given: "Given") -> Iterator[str]:
 def redis_access(environment: Mapping[str, str], problems: list[str], *, has_tls: bool) -> RedisAccess:
     """What the environment says of Redis beside its URL; what is wrong with it is added to `problems`."""
     given = Given(environment, REDIS_PREFIX, problems)
-    tls = given.tls()
-    access = RedisAccess(
-        username=given.text("USERNAME"), password=given.secret("PASSWORD"), tls=tls if has_tls else None
-    )
+    access = RedisAccess(username=given.text("USERNAME"), password=given.secret("PASSWORD"), tls=given.tls())
     if access.username and not given.any_of("PASSWORD", "PASSWORD_FILE"):
         problems.append(f"{REDIS_PREFIX}PASSWORD_FILE: expected with {REDIS_PREFIX}USERNAME, is missing.")
-    problems += given.tls_problems(tls) if has_tls else given.without_effect(_TLS, "BELLWETHER_REDIS=rediss://…")
+    problems += given.tls_problems(access.tls) if has_tls else given.without_effect(_TLS, "BELLWETHER_REDIS=rediss://…")
     return access
 
 
