@@ -1,6 +1,6 @@
-"""What Kafka's access control must grant: to a worker, the least that it works with, and to an operator's commands.
+"""What access control must grant: to a worker, the least that it works with, and in Kafka to an operator's commands.
 
-`docs/deployment.md` shows the same lists; an integration test grants exactly these on a real broker.
+`docs/deployment.md` shows the same lists; an integration test grants exactly these on real servers.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,10 @@ from streams import topics
 
 # What is written through transactions: a lane's are bellwether-intake-0 and so on, commands have some of their own.
 TRANSACTIONAL_PREFIX = f"{topics.APP}-"
+
+# A worker's in Redis, as ACL SETUSER takes them; commands need none.
+REDIS_KEYS = "bellwether:*"
+REDIS_COMMANDS = ("+hget", "+hset", "+zadd", "+zrem", "+del", "+scan", "+evalsha", "+script|load", "+info")
 
 Resource = Literal["topic", "group", "transactional id"]
 

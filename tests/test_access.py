@@ -8,6 +8,7 @@ import trustme
 
 from agents.access import KafkaAccess, RedisAccess, Secret, Tls
 from agents.access_settings import KAFKA_PREFIX, VARIABLES, forget
+from agents.rights import OPERATOR, REDIS_COMMANDS, REDIS_KEYS, WORKER
 from agents.settings import SettingsError, load
 
 SASL = {
@@ -148,3 +149,12 @@ def test_credentials_of_one_can_be_taken_away() -> None:
 def test_the_page_has_every_variable_and_no_other() -> None:
     named_there = set(re.findall(r"\bBELLWETHER_(?:KAFKA|REDIS)_[A-Z_]+\b", PAGE.read_text()))
     assert named_there == set(VARIABLES)
+
+
+def test_the_page_grants_what_the_code_needs() -> None:
+    tables = re.findall(r"\| on \| name \| operations \|\n\|[-|]+\n((?:\|.*\n)+)", PAGE.read_text())
+    for table, rights in zip(tables, (WORKER, OPERATOR), strict=True):
+        rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()]
+        said = {(kind, name, ops) for kind, names, ops in rows for name in re.findall(r"`([^`]+)`", names)}
+        assert said == {(one.resource, one.name + "*" * one.is_prefix, ", ".join(one.operations)) for one in rights}
+    assert f"~{REDIS_KEYS} {' '.join(REDIS_COMMANDS)}\n" in PAGE.read_text()

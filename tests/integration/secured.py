@@ -21,7 +21,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from agents import stack
-from agents.rights import OPERATOR, WORKER, Right
+from agents.rights import OPERATOR, REDIS_COMMANDS, REDIS_KEYS, WORKER, Right
 from agents.stack import process
 from tests.integration.kafka_users import grant, make_users
 
@@ -33,7 +33,7 @@ LACKING = (Right("topic", "decisions", ("WRITE",)), Right("group", "bellwether",
 class Secured(NamedTuple):
     """Where things are: as they should be, and with a certificate whose time is over.
 
-    `passwords`: by user; `redis_password`: of Redis' default user.
+    `passwords`: by user; `redis_password`: of Redis' default user and of `views`.
     """
 
     cluster: stack.Stack
@@ -55,6 +55,7 @@ class Secured(NamedTuple):
             "KAFKA_SASL_PASSWORD_FILE": str(self.folder / f"{user}.password"),
             "KAFKA_SSL_CAFILE": str(self.folder / "authority.pem"),
             "REDIS": self.redis,
+            "REDIS_USERNAME": "views",
             "REDIS_PASSWORD_FILE": str(self.folder / "redis.password"),
             "REDIS_SSL_CAFILE": str(self.folder / "authority.pem"),
             "HTTP": f"{HOST}:0",
@@ -80,6 +81,13 @@ def secured(folder: Path) -> Iterator[Secured]:
     try:
         asyncio.run(people(cluster.kafka, passwords))
         with redis.Redis.from_url(cluster.redis) as connection:
+            connection.acl_setuser(
+                "views",
+                enabled=True,
+                passwords=[f"+{redis_password}"],
+                keys=[REDIS_KEYS],
+                commands=list(REDIS_COMMANDS),
+            )
             connection.config_set("requirepass", redis_password)
         plain = cluster.redis_part.port or 0
         with TlsEnd(folder / "server.pem", plain) as good, TlsEnd(folder / "expired.pem", plain) as old:
