@@ -21,6 +21,7 @@ from agents.stop import is_refusal
 from agents.views.store import Store
 
 CONNECT_SECONDS_MAX = 5.0
+REDIS_SECONDS_MAX = 2.0  # a frozen Redis mustn't keep a worker from its decisions for long
 MS_PER_SECOND = 1000
 GUIDE = "docs/deployment.md"
 
@@ -112,7 +113,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 async def redis_refusals(known: Settings) -> list[str]:
     """What Redis refuses, asked as the views will ask; empty also where it is out of reach."""
-    store = Store(known.redis, CONNECT_SECONDS_MAX)
+    store = Store(known.redis, REDIS_SECONDS_MAX)
     try:
         await store.is_another()
     except (OSError, RedisError, TimeoutError) as error:
