@@ -6,9 +6,10 @@ most of what an event costs on its way. Here records stay as its parser made the
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 import aiokafka
+import aiokafka.conn
 import aiokafka.producer.sender
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchError, FetchResult, PartitionRecords
@@ -20,6 +21,22 @@ from agents.unit_of_work import Record
 
 aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002  # seconds between transactions; 0.02 as shipped sets the latency
 MS_PER_SECOND = 1000
+_close = aiokafka.conn.AIOKafkaConnection.close
+
+
+def close(connection: aiokafka.conn.AIOKafkaConnection, reason: object = None, exc: object = None) -> Awaitable[None]:
+    """Close a connection without TLS' farewell: the event loop would wait 30 s for the broker's, at times in vain.
+
+    A recovery or a rebalance waited with it. Whoever closes a connection has all the answers that matter.
+    """
+    writer = connection._writer  # noqa: SLF001 - see above
+    closed: Awaitable[None] = _close(connection, reason=reason, exc=exc)
+    if writer is not None and writer.get_extra_info("ssl_object") is not None:
+        writer.transport.abort()
+    return closed
+
+
+aiokafka.conn.AIOKafkaConnection.close = close
 
 
 class BatchConsumer(aiokafka.AIOKafkaConsumer):
