@@ -29,9 +29,9 @@ def close(connection: aiokafka.conn.AIOKafkaConnection, reason: object = None, e
 
     A recovery or a rebalance waited with it. Whoever closes a connection has all the answers that matter.
     """
-    writer = connection._writer  # noqa: SLF001 - see above
+    writer, has_tls = connection._writer, connection._security_protocol.endswith("SSL")  # noqa: SLF001 - see above
     closed: Awaitable[None] = _close(connection, reason=reason, exc=exc)
-    if writer is not None and writer.get_extra_info("ssl_object") is not None:
+    if writer is not None and has_tls and not connection._closed_fut.done():  # noqa: SLF001
         writer.transport.abort()
     return closed
 

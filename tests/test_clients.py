@@ -9,6 +9,7 @@ import pytest
 
 from agents import clients, faust_app, stop
 from agents.access import KafkaAccess, Secret, Tls
+from agents.cli import output
 
 ROOT = Path(__file__).parents[1]
 KAFKA = {"AIOKafkaConsumer", "AIOKafkaProducer", "AIOKafkaAdminClient", "AIOKafkaClient", "BatchConsumer"}
@@ -94,6 +95,7 @@ def test_refusals_are_errors_that_there_are() -> None:
 
     known = {name for module in (errors, exceptions) for name in vars(module)}
     assert known >= stop.REFUSALS
+    assert output.ACCESS_REFUSED == stop.Code.ACCESS_REFUSED
     assert stop.is_refusal(errors.TopicAuthorizationFailedError())
     assert stop.is_refusal(exceptions.AuthenticationWrongNumberOfArgsError()) is False
     assert not stop.is_refusal(errors.KafkaConnectionError())

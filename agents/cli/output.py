@@ -15,13 +15,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from agents.settings import Settings, SettingsError, load
-from agents.stop import Code, is_refusal
 
 FINE = 0
 FINDINGS = 1
 USAGE = 2
 OUT_OF_REACH = 3
-ACCESS_REFUSED = int(Code.ACCESS_REFUSED)  # a worker's own code for it
+ACCESS_REFUSED = 77  # as a worker ends then, `stop.Code`
 LINE_MAX = 10_000  # for a file or a pipe: nothing is folded
 
 Result = TypeVar("Result")
@@ -109,7 +108,8 @@ def on_kafka(address: str, work: Coroutine[Any, Any, Result]) -> Result:
     """
     from aiokafka import errors  # noqa: PLC0415 - slow to import, and help must be quick
 
-    from agents.topic_admin import MissingTopic  # noqa: PLC0415 - the same
+    from agents.stop import is_refusal  # noqa: PLC0415 - the same
+    from agents.topic_admin import MissingTopic  # noqa: PLC0415
 
     try:
         with quiet_kafka():
