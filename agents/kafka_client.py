@@ -6,14 +6,15 @@ most of what an event costs on its way. Here records stay as its parser made the
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 
 import aiokafka
 import aiokafka.conn
 import aiokafka.producer.sender
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchError, FetchResult, PartitionRecords
-from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, IllegalOperation
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecord
 
@@ -37,6 +38,21 @@ def close(connection: aiokafka.conn.AIOKafkaConnection, reason: object = None, e
 
 
 aiokafka.conn.AIOKafkaConnection.close = close
+
+
+@contextmanager
+def telling_first_cause(producer: aiokafka.AIOKafkaProducer) -> Iterator[None]:
+    """What failed a transaction is raised, whoever touches it first afterwards.
+
+    aiokafka fails it in the background, a refused right say; who comes next only hears that there is no transaction.
+    """
+    try:
+        yield
+    except (IllegalOperation, AssertionError) as error:
+        waiter = producer._txn_manager._transaction_waiter  # noqa: SLF001 - see above
+        if waiter.done() and (cause := waiter.exception()) is not None:
+            raise cause from error
+        raise
 
 
 class BatchConsumer(aiokafka.AIOKafkaConsumer):

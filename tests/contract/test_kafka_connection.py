@@ -1,4 +1,4 @@
-"""Closing a connection with TLS doesn't wait for a broker that says nothing."""
+"""A connection with TLS is closed without waiting for the broker; a failed transaction says what failed it."""
 
 import asyncio
 import ssl
@@ -11,8 +11,12 @@ from socket import create_server
 import pytest
 import trustme
 from aiokafka.conn import create_conn
+from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.protocol.metadata import MetadataResponse_v0
 
 from agents import kafka_client
+from agents.kafka_log import KafkaLog
+from agents.unit_of_work import Place, Record
 
 SECONDS_MAX = 10  # the event loops wait for 30
 
@@ -51,3 +55,20 @@ async def test_a_connection_is_closed_at_once(authority: trustme.CA, silent: int
     assert type(connection).close is kafka_client.close
     async with asyncio.timeout(SECONDS_MAX):
         await connection.close()
+
+
+async def test_a_transaction_that_failed_behind_our_backs_tells_why() -> None:
+    log = KafkaLog("127.0.0.1:9", "bellwether-decide-0", "bellwether")
+    manager = log._producer._txn_manager
+    manager.set_pid_and_epoch(1, 0)
+    partitions = [(0, 0, 1, [1], [1])]
+    log._producer.client.cluster.update_metadata(
+        MetadataResponse_v0([(1, "127.0.0.1", 9)], [(0, "decisions", partitions)])
+    )
+    await log.begin()
+    manager.error_transaction(TopicAuthorizationFailedError("decisions"))
+    with pytest.raises(TopicAuthorizationFailedError):
+        await log.commit({Place("customer-journal", 0): 1})
+    with pytest.raises(TopicAuthorizationFailedError):
+        await log.append(Place("decisions", 0), [Record(b"customer", b"decision")])
+    log._producer._closed = True  # it was never started, so it can't be stopped
