@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from agents import config_files
 from agents.cli.config_output import print_changes, print_history, print_modes
 from agents.cli.output import FINDINGS, FINE, USAGE, CommandError, Json, message, on_kafka, print_json, settings
-from agents.config_files import ConfigError
+from agents.config_parts import ConfigError
 from streams import config as configs
 from streams.config import Config
 from streams.config_diff import Change, differences

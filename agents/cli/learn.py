@@ -10,7 +10,8 @@ from agents import config_files, yaml_file
 from agents.cli.config import Folder
 from agents.cli.output import FINE, USAGE, CommandError, Json, message, print_json, print_table, settings
 from agents.cli.report import Input, ledger
-from agents.config_files import POLICY_FILE, TRIGGERS_FILE, ConfigError
+from agents.config_files import POLICY_FILE, TRIGGERS_FILE
+from agents.config_parts import ConfigError
 
 if TYPE_CHECKING:
     from agents.report.lessons import Lesson
