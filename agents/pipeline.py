@@ -11,13 +11,14 @@ from agents.kafka_reader import Positions
 from agents.lane import Lane, LaneName
 from agents.recovered import partition_of
 from agents.rules_shown import RulesShown
+from agents.sources import OURS
 from agents.unit_of_work import Place, Work
 from agents.views import Views
 from streams import topics
 from streams.drain import Limits
+from streams.sources import Sources
 
 STAGES = ("intake", "decide")
-SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
 
 
 class Stages(Protocol):
@@ -58,12 +59,15 @@ class Pipeline:
     journal = topics.JOURNAL.name
     changelog = topics.CHANGELOG.name
 
-    def __init__(self, views: Views, instruments: Instruments, limits: Limits | None = None) -> None:
-        self.topics: tuple[str, ...] = (*SOURCE_TOPICS, topics.JOURNAL.name)
+    def __init__(
+        self, views: Views, instruments: Instruments, limits: Limits | None = None, sources: Sources = OURS
+    ) -> None:
+        self.topics: tuple[str, ...] = (*sources.names, topics.JOURNAL.name)
         self.works: dict[int, DecideWork] = {}
         self._views = views
         self._instruments = instruments
         self._limits = limits
+        self._sources = sources
         self._rules_shown = RulesShown(instruments.metrics)
 
     def take_up(
@@ -75,11 +79,11 @@ class Pipeline:
     ) -> list[Lane]:
         """Build a number's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
         partition = partition_of(number, table, committed[Place(topics.JOURNAL.name, number)])
-        sources = {place: committed[place] for place in (Place(topic, number) for topic in SOURCE_TOPICS)}
+        sources = {place: committed[place] for place in (Place(topic, number) for topic in self._sources.names)}
         journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
         metrics = self._instruments.metrics
         self.works[number] = DecideWork(number, partition, self._views, metrics, self._rules_shown)
-        intake = IntakeWork(topics.PARTITIONS, metrics, self._limits, committed.notes)
+        intake = IntakeWork(topics.PARTITIONS, metrics, self._limits, committed.notes, self._sources)
         works: tuple[Work, ...] = (intake, self.works[number])
         self._views.assign(number, table)
         return [

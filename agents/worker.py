@@ -12,8 +12,9 @@ from typing import NoReturn
 import msgspec
 import structlog
 
-from agents import clock, drains, faust_app, logs, settings, stop
+from agents import clock, drains, faust_app, logs, settings, sources, stop
 from agents.accounting import Instruments
+from agents.config_parts import ConfigError
 from agents.health import Health, serving
 from agents.metrics import Metrics
 from agents.pipeline import Pipeline
@@ -22,6 +23,7 @@ from agents.views import Views
 from agents.watchdog import Watchdog
 from streams import dead_letters, topics, trigger, turn
 from streams.drain import Limits
+from streams.sources import Sources
 from streams.view import describe
 
 log = structlog.get_logger("agents.worker")  # also where this module is run as __main__
@@ -30,14 +32,14 @@ LOOK_SECONDS = 1.0
 PLAIN_CLOCKS = {"wall-clock": clock.wall_clock, "none": clock.no_clock}
 
 
-def run(known: settings.Settings, ticks: clock.Clock, limits: Limits | None) -> NoReturn:
+def run(known: settings.Settings, ticks: clock.Clock, limits: Limits | None, read: Sources) -> NoReturn:
     """Run one worker until SIGTERM; exits 0 after a clean stop, else with a code of `stop.Code`."""
-    faust_app.run(lambda: build(known, ticks, limits))
+    faust_app.run(lambda: build(known, ticks, limits, read))
 
 
-def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None) -> BatchApp:
-    """The Faust app with its agents, its table and its tasks."""
-    metrics = Metrics(dead_letters.REASONS, suppression_reasons())
+def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None, read: Sources) -> BatchApp:
+    """The Faust app with its agents, its table and its tasks; `read` are the sources."""
+    metrics = Metrics(dead_letters.REASONS, suppression_reasons(), read.names)
     metrics.build.show(version("bellwether"))
     views = Views(known.redis, describe, metrics)
 
@@ -46,7 +48,7 @@ def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None) -
 
     health = Health(redis_ok=lambda: not views.breaker_open, kafka_quiet_seconds=kafka_quiet_seconds)
     instruments = Instruments(metrics, health)
-    pipeline = Pipeline(views, instruments, limits)
+    pipeline = Pipeline(views, instruments, limits, read)
     app = faust_app.batch_app(known.kafka, pipeline, topics.PARTITIONS, instruments)
     ticker = clock.Ticker(known.kafka, app.assignment.recovered, pipeline.works, ticks)
     watchdog = Watchdog(app.assignment)
@@ -102,9 +104,12 @@ def main() -> NoReturn:
     try:
         known, ticks = settings.load(), _ticks(os.environ.get(settings.TICKS, "wall-clock"))
         limits = drains.limits(os.environ.get(settings.DEAD_LETTERS, ""))
+        read = sources.load(known.config)
+    except ConfigError as error:
+        stop.at_once(stop.Code.MISCONFIGURED, "sources_refused", error=str(error), hint="bellwether config check")
     except (settings.SettingsError, msgspec.ValidationError) as error:
         stop.at_once(stop.Code.MISCONFIGURED, "environment_refused", error=str(error))
-    run(known, ticks, limits)
+    run(known, ticks, limits, read)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,67 @@
+"""The source topics of a deployment, and how each is read."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+from msgspec import Struct, convert, structs
+
+from streams import topics
+from streams.events import event_type_name
+from streams.intake import Reader
+from streams.mapping.conversions import Tables
+from streams.mapping.document import TYPES, SourcesDocument, SourceSettings
+from streams.mapping.reader import MappedReader
+from streams.topics import DAY_MS, Topic
+
+OWN = {topic.name: topic for topic in topics.SOURCES}
+_OWN_TYPES = {name: {"type": event_type_name(topic.carries)} for name, topic in OWN.items() if topic.carries}
+OURS = convert({"sources": _OWN_TYPES}, SourcesDocument)
+
+
+class Sources(Struct, frozen=True):
+    """What is read.
+
+    Attributes:
+        topics: in the order of the file; the workers read them.
+        retired: not read any more; journal entries and dead letters of them are still accounted for.
+        readers: of all of these, by topic.
+    """
+
+    topics: tuple[Topic, ...]
+    retired: tuple[Topic, ...]
+    readers: Mapping[str, Reader]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the topics that are read."""
+        return tuple(topic.name for topic in self.topics)
+
+    @property
+    def known(self) -> tuple[Topic, ...]:
+        """All that an entry may have come from."""
+        return (*self.topics, *self.retired)
+
+
+def built(document: SourcesDocument, tables: Tables, currencies: AbstractSet[str]) -> Sources:
+    """The sources of a document that is free of faults (`streams.mapping.faults`)."""
+    found = {name: (_topic(name, one), one) for name, one in document.sources.items()}
+    return Sources(
+        topics=tuple(topic for topic, one in found.values() if not one.retired),
+        retired=tuple(topic for topic, one in found.values() if one.retired),
+        readers={name: _reader(topic, one, tables, currencies) for name, (topic, one) in found.items()},
+    )
+
+
+def _topic(name: str, settings: SourceSettings) -> Topic:
+    """The catalogue's own where it is one, with the type that it carries here."""
+    carries = TYPES[settings.type]
+    if name in OWN:
+        return structs.replace(OWN[name], carries=carries)
+    return Topic(name, key="any", retention_ms=7 * DAY_MS, carries=carries)
+
+
+def _reader(topic: Topic, settings: SourceSettings, tables: Tables, currencies: AbstractSet[str]) -> Reader:
+    """Our own names need no mapping: they are decoded straight into the event."""
+    if settings.fields is None:
+        return Reader(topic, currencies)
+    return MappedReader(topic, settings, tables, currencies)
