@@ -8,6 +8,7 @@ _WRITTEN = re.compile(
     r"(?P<sign>[-+]?)(?P<whole>\d{1,20})(?:\.(?P<fraction>\d*))?(?:[eE](?P<exponent>[-+]?\d{1,3}))?", re.ASCII
 )
 _DIGITS_MAX = 40
+PLAIN_DIGITS_MAX = 20
 
 
 def to_integer(found: object, decimals: int, where: str, mark: str = ".") -> int:
@@ -26,8 +27,12 @@ def to_integer(found: object, decimals: int, where: str, mark: str = ".") -> int
         return int(found * 10**decimals)
     if not isinstance(found, str):
         raise Unfit("wrong_type", f"Expected a number, or text with one - at {where}")
-    text = found if mark == "." or isinstance(found, Decimal) else _pointed(found, mark)
-    written = _WRITTEN.fullmatch(text.strip())
+    text = (found if mark == "." or isinstance(found, Decimal) else _pointed(found, mark)).strip()
+    whole, _, fraction = text.partition(".")
+    digits = whole + fraction
+    if len(fraction) <= decimals and digits.isdecimal() and digits.isascii() and len(digits) <= PLAIN_DIGITS_MAX:
+        return int(digits.ljust(len(whole) + decimals, "0"))  # nearly all are as plain as that
+    written = _WRITTEN.fullmatch(text)
     if written is None:
         raise Unfit("wrong_type", f"Expected a number, as in 12{mark}30, without other signs in it - at {where}")
     return _exactly(written, decimals, where)

@@ -11,7 +11,7 @@ from streams.events import Event
 from streams.mapping.document import EPOCH_MS, EPOCH_S, ISO8601, TYPES, Field, SourceSettings, as_field
 from streams.mapping.paths import decoder, parse
 from streams.mapping.reader import every_path, required
-from streams.mapping.times import compiled
+from streams.mapping.times import Format
 from streams.mapping.values import AMOUNT, FLAG, INTEGER, LIST, NUMBER, TABLE, TEXT, TIME, kinds
 
 Fault = tuple[str, str]
@@ -104,7 +104,7 @@ def _time_faults(one: Field) -> Iterator[Fault]:
     if one.time in (ISO8601, EPOCH_S, EPOCH_MS):
         return
     try:
-        has_offset = "z" in compiled(one.time).groupindex
+        has_offset = Format(one.time).has_offset
     except ValueError as error:
         yield "time", str(error)
         return

@@ -5,6 +5,7 @@ language. A local time needs a zone; what the clocks never show is refused, what
 """
 
 import re
+from calendar import isleap
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
@@ -18,6 +19,8 @@ Ambiguous = Literal["earlier", "later", "refuse"]
 Clock = Callable[[object, int], int]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+NONE = timedelta()
+LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what is compared with it is local time
 RECEIVED_MS_MAX = 4_102_444_800_000  # up to the year 2100
 AHEAD_MAX = timedelta(days=1)  # clocks differ, and so do zones
 YEARS_BACK_MAX = 10  # 29 February: none in the eight years around 2100
@@ -40,7 +43,7 @@ class Zoned:
     """Local times of one zone; `name` None says that each time must have its own offset."""
 
     def __init__(self, name: str | None, ambiguous: Ambiguous | None) -> None:
-        self._zone: tzinfo | None = None if name is None else zone(name)
+        self._zone: tzinfo | None = None if name is None else UTC if name == "UTC" else zone(name)
         self._ambiguous = ambiguous
 
     def at_ms(self, said: datetime, where: str) -> int:
@@ -50,21 +53,76 @@ class Zoned:
             Unfit: it has no offset, or the clocks of the zone never show it, or twice.
         """
         if said.tzinfo is not None:
-            return (said - EPOCH) // MILLISECOND
+            return _milliseconds(said - EPOCH)
         if self._zone is None:
             raise Unfit("unreadable_time", f"Expected a time with its offset from UTC, or a `zone` for it - at {where}")
-        local = said.replace(tzinfo=self._zone)
-        before, after = local.utcoffset(), local.replace(fold=1).utcoffset()
-        if before != after:
-            local = self._chosen(local, where, is_gap=(before or timedelta()) < (after or timedelta()))
-        return (local - EPOCH) // MILLISECOND
+        return _milliseconds(said - LOCAL_EPOCH) - _milliseconds(self._offset(said, self._zone, where))
 
-    def _chosen(self, local: datetime, where: str, *, is_gap: bool) -> datetime:
-        if is_gap:
+    def _offset(self, said: datetime, zone: tzinfo, where: str) -> timedelta:
+        """The zone's offset at a local time: before and after a change of the clocks it may have two."""
+        local = said.replace(tzinfo=zone)
+        before, after = local.utcoffset() or NONE, local.replace(fold=1).utcoffset() or NONE
+        if before == after:
+            return before
+        if before < after:
             raise Unfit("nonexistent_time", f"Expected a time that the zone's clocks show - at {where}")
         if self._ambiguous in ("earlier", "later"):
-            return local.replace(fold=int(self._ambiguous == "later"))
+            return before if self._ambiguous == "earlier" else after
         raise Unfit("ambiguous_time", f"Expected a time that the zone's clocks show once - at {where}")
+
+
+class Format:
+    """A format, compiled.
+
+    Raises:
+        ValueError: it isn't one; says why.
+    """
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+        self._pattern = _compiled(said)
+        named = self._pattern.groupindex
+        self.has_offset = "z" in named
+        self.has_year = "Y" in named or "y" in named
+        self._clock = tuple(part for part in ("m", "d", "H", "M", "S") if part in named)
+        if not {"m", "d"} <= named.keys() or "".join(self._clock) not in ("md", "mdH", "mdHM", "mdHMS"):
+            raise ValueError(f"Expected {ISO8601}, {EPOCH_S}, {EPOCH_MS}, or a format as in %Y-%m-%d %H:%M:%S")
+
+    def read(self, found: object, where: str) -> datetime:
+        """The moment, in its own year. Two digits of a year are of this century."""
+        match = self._matched(found, where)
+        year = match["Y"] if "Y" in self._pattern.groupindex else f"20{match['y']}"
+        return self._moment(match, int(year), where)
+
+    def latest(self, found: object, received_ms: int, where: str) -> datetime:
+        """The moment in the latest year in which it isn't ahead of the record's own timestamp by more than a day."""
+        match = self._matched(found, where)
+        limit = EPOCH + min(max(received_ms, 0), RECEIVED_MS_MAX) * MILLISECOND + AHEAD_MAX
+        for year in range(limit.year, limit.year - YEARS_BACK_MAX, -1):
+            if match["m"] == "02" and match["d"] == "29" and not isleap(year):
+                continue
+            moment = self._moment(match, year, where)
+            if moment.replace(tzinfo=moment.tzinfo or UTC) <= limit:
+                return moment
+        raise self._unfit(where)
+
+    def _matched(self, found: object, where: str) -> re.Match[str]:
+        match = self._pattern.fullmatch(_text(found, where))
+        if match is None:
+            raise self._unfit(where)
+        return match
+
+    def _moment(self, match: re.Match[str], year: int, where: str) -> datetime:
+        try:
+            moment = datetime(year, *map(int, match.group(*self._clock)))  # type: ignore[arg-type] # noqa: DTZ001 - its zone comes next
+        except ValueError:
+            raise self._unfit(where) from None
+        if "f" in self._pattern.groupindex:
+            moment = moment.replace(microsecond=int(match["f"].ljust(6, "0")[:6]))
+        return moment.replace(tzinfo=datetime.strptime(match["z"], "%z").tzinfo) if self.has_offset else moment
+
+    def _unfit(self, where: str) -> Unfit:
+        return Unfit("unreadable_time", f"Expected a time of the calendar, as in `{self._said}` - at {where}")
 
 
 def clock(kind: str, zone_name: str | None, ambiguous: Ambiguous | None, where: str) -> Clock:
@@ -83,35 +141,29 @@ def clock(kind: str, zone_name: str | None, ambiguous: Ambiguous | None, where: 
     zoned = Zoned(zone_name, ambiguous)
     if kind == ISO8601:
         return lambda found, _: zoned.at_ms(_iso(found, where), where)
-    pattern = compiled(kind)
-    if "Y" in pattern.groupindex or "y" in pattern.groupindex:
-        return lambda found, _: zoned.at_ms(_parsed(_matched(pattern, found, kind, where), kind, where), where)
-
-    def without_year(found: object, received_ms: int) -> int:
-        return zoned.at_ms(_latest(_matched(pattern, found, kind, where), kind, where, received_ms), where)
-
-    return without_year
+    form = Format(kind)
+    if form.has_year:
+        return lambda found, _: zoned.at_ms(form.read(found, where), where)
+    return lambda found, received_ms: zoned.at_ms(form.latest(found, received_ms, where), where)
 
 
-def compiled(kind: str) -> re.Pattern[str]:
-    """A format as a pattern, whose groups are named like its directives.
+def _milliseconds(span: timedelta) -> int:
+    """Whole ones, rounded down: a division of spans takes three times as long."""
+    return (span.days * 86_400 + span.seconds) * 1000 + span.microseconds // 1000
 
-    Raises:
-        ValueError: it isn't one; says why.
-    """
+
+def _compiled(said: str) -> re.Pattern[str]:
+    """A pattern whose groups are named like the directives."""
     parts = []
-    for directive, text in _DIRECTIVE.findall(kind):
+    for directive, text in _DIRECTIVE.findall(said):
         if not text and directive not in _PARTS:
             known = " ".join(f"%{name}" for name in _PARTS)
             raise ValueError(f"Expected one of {known}, got `%{directive}`")
         parts.append(re.escape(text) if text else _PARTS[directive])
     try:
-        pattern = re.compile("".join(parts), re.ASCII)
+        return re.compile("".join(parts), re.ASCII)
     except re.error:
         raise ValueError("Expected each directive once") from None
-    if not {"m", "d"} <= pattern.groupindex.keys():
-        raise ValueError(f"Expected {ISO8601}, {EPOCH_S}, {EPOCH_MS}, or a format with a day, as in %Y-%m-%d %H:%M:%S")
-    return pattern
 
 
 def _milliseconds_of(found: object) -> object:
@@ -129,44 +181,9 @@ def _iso(found: object, where: str) -> datetime:
         raise Unfit("unreadable_time", f"Expected an ISO 8601 time, as in 2026-01-31T12:30:00Z - at {where}") from None
 
 
-def _matched(pattern: re.Pattern[str], found: object, kind: str, where: str) -> re.Match[str]:
-    match = pattern.fullmatch(_text(found, where))
-    if match is None:
-        raise Unfit("unreadable_time", f"Expected a time as in `{kind}` - at {where}")
-    return match
-
-
 def _text(found: object, where: str) -> str:
     if type(found) is int:
         return str(found)
     if not isinstance(found, str):
         raise Unfit("wrong_type", f"Expected text with a time - at {where}")
     return found.strip()
-
-
-def _parsed(match: re.Match[str], kind: str, where: str, year: int | None = None) -> datetime:
-    """The moment that a match names, in `year` where it names none. Two digits of a year are of this century."""
-    found = match.groupdict()
-    named = year if year is not None else int(found.get("Y") or f"20{found['y']}")
-    hour, minute, second = (int(found.get(part) or 0) for part in "HMS")
-    microsecond = int((found.get("f") or "0").ljust(6, "0")[:6])
-    try:
-        moment = datetime(named, int(found["m"]), int(found["d"]), hour, minute, second, microsecond)  # noqa: DTZ001 - its zone comes next
-        return moment.replace(tzinfo=datetime.strptime(found["z"], "%z").tzinfo) if "z" in found else moment
-    except ValueError:
-        raise Unfit("unreadable_time", f"Expected a time of the calendar, as in `{kind}` - at {where}") from None
-
-
-def _latest(match: re.Match[str], kind: str, where: str, received_ms: int) -> datetime:
-    """The moment in the latest year in which it isn't ahead of the record's own timestamp by more than a day."""
-    limit = EPOCH + min(max(received_ms, 0), RECEIVED_MS_MAX) * MILLISECOND + AHEAD_MAX
-    fault = Unfit("unreadable_time", f"Expected a time of the calendar, as in `{kind}` - at {where}")
-    for year in range(limit.year, limit.year - YEARS_BACK_MAX, -1):
-        try:
-            moment = _parsed(match, kind, where, year)
-        except Unfit as error:
-            fault = error
-        else:
-            if moment.replace(tzinfo=moment.tzinfo or UTC) <= limit:
-                return moment
-    raise fault

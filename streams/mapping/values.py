@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from streams.card_numbers import holds_card_number, is_simple
+from streams.card_numbers import holds_card_number, is_luhn, is_simple
 from streams.events import Event
 from streams.intake import CONTROL
 from streams.mapping import conversions
@@ -47,7 +47,7 @@ def take(name: str, settings: Field, kind: str, tables: Tables) -> Take:
     if settings.constant is not None:
         return lambda _: settings.constant
     where = place(name, settings)
-    found, convert = _found(settings, where), _converter(name, settings, kind, tables)
+    found, convert = _found(settings, kind, where), _converter(name, settings, kind, tables)
 
     def taken(given: Given) -> Any:
         value = found(given)
@@ -80,7 +80,7 @@ def _kind(name: str, shape: Any) -> str:
     return _KINDS[type(shape.type if isinstance(shape, inspect.Metadata) else shape)]
 
 
-def _found(settings: Field, where: str) -> Take:
+def _found(settings: Field, kind: str, where: str) -> Take:
     """Takes a field's own value out of the record."""
     if settings.key:
         return lambda given: _key(given.key, where)
@@ -93,10 +93,19 @@ def _found(settings: Field, where: str) -> Take:
         parts = [get(given.record) for get in gets]
         if None in parts:
             return None
-        together = JOIN.join(text(part, where) for part in parts)
+        texts = [text(part, where) for part in parts]
+        together = JOIN.join(texts)
+        if kind in (AMOUNT, TIME) or _is_no_card(texts):
+            return together
         return _without_card(together.encode(), together, where)
 
     return joined
+
+
+def _is_no_card(texts: list[str]) -> bool:
+    """Whether two numbers, each of which was looked at with the record, are no card number together: a quick answer."""
+    digits = "".join(texts)
+    return len(texts) == 2 and digits.isdecimal() and digits.isascii() and not is_luhn(digits)  # noqa: PLR2004
 
 
 def _key(key: bytes | None, where: str) -> str | None:
