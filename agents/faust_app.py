@@ -70,12 +70,17 @@ def batch_app(kafka: str, stages: Stages, partitions: int, instruments: Instrume
         stream_wait_empty=False,
     )
     app.assignment = Assignment(kafka, stages, instruments)
+    app.prepare = _nothing
     for topic in stages.topics:
         _add_agent(app, topic, partitions)
     table = stages.changelog.removeprefix(f"{stages.group}-").removesuffix("-changelog")  # Faust puts these around it
     schema = faust.Schema(**RAW)
     app.tables.add(CustomerTable(app, name=table, schema=schema, partitions=partitions, beacon=app.tables.beacon))
     return app
+
+
+async def _nothing() -> None:
+    """What most apps need before they start."""
 
 
 def _add_agent(app: BatchApp, topic: str, partitions: int) -> None:

@@ -6,11 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from streams.card_numbers import holds_card_number, is_simple
-from streams.intake import CONTROL
 from streams.mapping.document import MapSettings
-
-LENGTH_MAX = 128
+from streams.mapping.fed import entry
 
 
 class MapError(Exception):
@@ -26,7 +23,7 @@ def read(file: Path, settings: MapSettings) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
         for where, key, value in _json(file) if file.suffix == ".json" else _csv(file, settings):
-            _add(found, where, key.strip(), value.strip())
+            _add(found, where, key, value)
     except OSError as error:
         raise MapError(f"{file} can't be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error, msgspec.MsgspecError) as error:
@@ -50,11 +47,9 @@ def _json(file: Path) -> Iterable[tuple[str, str, str]]:
 
 
 def _add(found: dict[str, str], where: str, key: str, value: str) -> None:
-    for text in (key, value):
-        if not text or len(text) > LENGTH_MAX or CONTROL.search(text):
-            raise MapError(f"{where}: expected a key and a value of 1 to {LENGTH_MAX} printable characters")
-        said = text.encode()
-        if not is_simple(said) and holds_card_number(said):
-            raise MapError(f"{where}: a card number; expected a token")
-    if found.setdefault(key, value) != value:
+    try:
+        name, means = entry(key.encode()), entry(value.encode())
+    except ValueError as error:
+        raise MapError(f"{where}: {error}") from error
+    if found.setdefault(name, means) != means:
         raise MapError(f"{where}: this key stands there before, with another value")

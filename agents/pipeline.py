@@ -1,6 +1,7 @@
 """The pipeline in service: what a worker runs for each partition number, intake and decide."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 from agents.accounting import Instruments
@@ -9,6 +10,7 @@ from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Positions
 from agents.lane import Lane, LaneName
+from agents.map_topics import FollowingLane, MapTopics
 from agents.recovered import partition_of
 from agents.rules_shown import RulesShown
 from agents.sources import OURS
@@ -60,7 +62,12 @@ class Pipeline:
     changelog = topics.CHANGELOG.name
 
     def __init__(
-        self, views: Views, instruments: Instruments, limits: Limits | None = None, sources: Sources = OURS
+        self,
+        views: Views,
+        instruments: Instruments,
+        limits: Limits | None = None,
+        sources: Sources = OURS,
+        maps: MapTopics | None = None,
     ) -> None:
         self.topics: tuple[str, ...] = (*sources.names, topics.JOURNAL.name)
         self.works: dict[int, DecideWork] = {}
@@ -68,6 +75,7 @@ class Pipeline:
         self._instruments = instruments
         self._limits = limits
         self._sources = sources
+        self._intake_lane = Lane if maps is None else partial(FollowingLane, maps)
         self._rules_shown = RulesShown(instruments.metrics)
 
     def take_up(
@@ -86,9 +94,10 @@ class Pipeline:
         intake = IntakeWork(topics.PARTITIONS, metrics, self._limits, committed.notes, self._sources)
         works: tuple[Work, ...] = (intake, self.works[number])
         self._views.assign(number, table)
+        kinds, positions = (self._intake_lane, Lane), (sources, journal)
         return [
-            Lane(LaneName(stage, number), log, work, positions, self._instruments)
-            for stage, log, work, positions in zip(STAGES, logs, works, (sources, journal), strict=True)
+            kind(LaneName(stage, number), log, work, reached, self._instruments)
+            for kind, stage, log, work, reached in zip(kinds, STAGES, logs, works, positions, strict=True)
         ]
 
     def let_go(self, numbers: Iterable[int]) -> None:

@@ -48,6 +48,8 @@ def _maps(file: Path, document: Document, said: SourcesDocument) -> dict[str, di
     found: dict[str, dict[str, str]] = {}
     wrong = []
     for name, settings in said.maps.items():
+        if settings.file is None:
+            continue
         try:
             found[name] = read_map(file.parent / settings.file, settings)
         except MapError as error:
@@ -72,10 +74,13 @@ def _problems(file: str, document: Document) -> Iterator[Problem]:
 
 def _map_problems(file: str, document: Document, name: str, settings: Any) -> Iterator[Problem]:
     path = f"maps.{name}"
-    if isinstance(settings, dict):
-        yield from Part(file, document, ("maps", name), MapSettings, _convert).problems()
-    else:
+    if not isinstance(settings, dict):
         yield Problem(file, document.lines[f"$.{path}"], path, "expected settings, as in {file: cards.csv}")
+        return
+    found = list(Part(file, document, ("maps", name), MapSettings, _convert).problems())
+    if not found and (settings.get("file") is None) == (settings.get("topic") is None):
+        found = [Problem(file, document.lines[f"$.{path}"], path, "expected a file or a topic, one of them")]
+    yield from found
 
 
 def _source_problems(file: str, document: Document, name: str, settings: Any) -> Iterator[Problem]:

@@ -50,8 +50,14 @@ def wanted_settings(topic: Topic) -> dict[str, str]:
 
 
 def every(sources: Sources) -> tuple[Topic, ...]:
-    """All topics that we read and write, in order."""
+    """All topics that entries and decisions are on, in order."""
     return (*sources.topics, topics.JOURNAL, topics.CHANGELOG, *topics.OUTPUTS)
+
+
+def _needed(sources: Sources) -> tuple[Topic, ...]:
+    """The same, and those that feed maps."""
+    feeds = [Topic(one.topic, key="what is looked up", retention_ms=-1, cleanup="compact") for one in sources.fed]
+    return (*every(sources), *feeds)
 
 
 async def create(bootstrap: str, sources: Sources = OURS, *, replication_factor: int = 1) -> list[str]:
@@ -62,12 +68,12 @@ async def create(bootstrap: str, sources: Sources = OURS, *, replication_factor:
     Raises:
         KafkaError, TimeoutError: the broker is out of reach, or refuses.
     """
-    new = [_new_topic(topic, replication_factor) for topic in every(sources)]
+    new = [_new_topic(topic, replication_factor) for topic in _needed(sources)]
     async with _admin(bootstrap) as admin:
         response = await admin.create_topics(new)
         made = [name for name, code, *text in response.topic_errors if _is_new(name, code, text)]
-        await _until_known(admin, {topic.name for topic in every(sources)})
-    return [topic.name for topic in every(sources) if topic.name in made]
+        await _until_known(admin, {topic.name for topic in _needed(sources)})
+    return [topic.name for topic in _needed(sources) if topic.name in made]
 
 
 async def check(bootstrap: str, sources: Sources = OURS) -> list[Finding]:
@@ -77,7 +83,7 @@ async def check(bootstrap: str, sources: Sources = OURS) -> list[Finding]:
         KafkaError: the broker is out of reach, or refuses.
     """
     counts = await partition_counts(bootstrap)
-    all_topics = every(sources)
+    all_topics = _needed(sources)
     present = [topic for topic in all_topics if topic.name in counts]
     async with _admin(bootstrap) as admin:
         settings = await _settings(admin, [topic.name for topic in present])
@@ -174,7 +180,7 @@ def _source_partition_findings(sources: Sources, counts: dict[str, int]) -> Iter
 
 
 def is_ours(topic: Topic) -> bool:
-    """Whether its settings are ours to say: it is in the catalogue, and no source of somebody else's."""
+    """Whether its settings are ours to say: it is no source of somebody else's."""
     return topic.carries is None or topic.name in OURS.names
 
 

@@ -16,6 +16,7 @@ from agents import clock, drains, faust_app, logs, settings, sources, stop
 from agents.accounting import Instruments
 from agents.config_parts import ConfigError
 from agents.health import Health, serving
+from agents.map_topics import MapTopics
 from agents.metrics import Metrics
 from agents.pipeline import Pipeline
 from agents.transport import BatchApp
@@ -48,7 +49,8 @@ def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None, r
 
     health = Health(redis_ok=lambda: not views.breaker_open, kafka_quiet_seconds=kafka_quiet_seconds)
     instruments = Instruments(metrics, health)
-    pipeline = Pipeline(views, instruments, limits, read)
+    maps = MapTopics(known.kafka, read.fed)
+    pipeline = Pipeline(views, instruments, limits, read, maps if read.fed else None)
     app = faust_app.batch_app(known.kafka, pipeline, topics.PARTITIONS, instruments)
     ticker = clock.Ticker(known.kafka, app.assignment.recovered, pipeline.works, ticks)
     watchdog = Watchdog(app.assignment)
@@ -59,9 +61,20 @@ def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None, r
             await asyncio.Event().wait()
 
     parts = (serve, ticker.run, watchdog.run, views.run, _follow_supervisor)
+    app.prepare = _prepared(maps)
     app.companions = [_guarded(run_for_ever) for run_for_ever in parts]
-    app.on_drained = lambda: views.flush(FLUSH_VIEWS_SECONDS)
+    app.on_drained = lambda: asyncio.gather(views.flush(FLUSH_VIEWS_SECONDS), maps.stop())
     return app
+
+
+def _prepared(maps: MapTopics) -> Callable[[], Awaitable[None]]:
+    """Reads the maps that topics feed, if there are any."""
+
+    async def prepare() -> None:
+        with stop.on_failure(stop.Code.TASK_FAILED, "maps_not_read"):
+            await maps.start()
+
+    return prepare
 
 
 def suppression_reasons() -> set[str]:

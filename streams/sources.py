@@ -10,6 +10,7 @@ from streams.events import event_type_name
 from streams.intake import Reader
 from streams.mapping.conversions import Tables
 from streams.mapping.document import TYPES, SourcesDocument, SourceSettings
+from streams.mapping.fed import FedMap
 from streams.mapping.reader import MappedReader
 from streams.topics import DAY_MS, Topic
 
@@ -25,11 +26,13 @@ class Sources(Struct, frozen=True):
         topics: in the order of the file; the workers read them.
         retired: not read any more; journal entries and dead letters of them are still accounted for.
         readers: of all of these, by topic.
+        fed: maps that topics feed; who reads records must keep them up to date.
     """
 
     topics: tuple[Topic, ...]
     retired: tuple[Topic, ...]
     readers: Mapping[str, Reader]
+    fed: tuple[FedMap, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -43,12 +46,18 @@ class Sources(Struct, frozen=True):
 
 
 def built(document: SourcesDocument, tables: Tables, currencies: AbstractSet[str]) -> Sources:
-    """The sources of a document that is free of faults (`streams.mapping.faults`)."""
+    """The sources of a document that is free of faults (`streams.mapping.faults`).
+
+    `tables` has the maps that come from files; those that a topic feeds begin empty.
+    """
+    fed = {name: FedMap(one.topic, one.value) for name, one in document.maps.items() if one.topic is not None}
+    tables = Tables(tables.decimals, {**tables.maps, **{name: one.entries for name, one in fed.items()}})
     found = {name: (_topic(name, one), one) for name, one in document.sources.items()}
     return Sources(
         topics=tuple(topic for topic, one in found.values() if not one.retired),
         retired=tuple(topic for topic, one in found.values() if one.retired),
         readers={name: _reader(topic, one, tables, currencies) for name, (topic, one) in found.items()},
+        fed=tuple(fed.values()),
     )
 
 

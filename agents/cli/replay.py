@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from rich.progress import Progress
 
 from agents import line_files
-from agents.cli.folders import Folder, read, sources
+from agents.cli.folders import Folder, filled_sources, read
 from agents.cli.output import FINE, USAGE, CommandError, Json, message, print_json, print_table, progress
 from agents.line_files import Line
 from agents.replay import Decided, Replay, ReplayError, is_dump, replay_journal, replay_sources
@@ -126,7 +126,7 @@ def _decided(
     first = next(lines, None)
     every = lines if first is None else chain([first], lines)
     if not is_dump(first):
-        return replay_sources(every, read(config), machine, on_rejected, sources(config))
+        return replay_sources(every, read(config), machine, on_rejected, filled_sources(config))
     if config is not None:
         raise CommandError("--config: a dump of the journal brings its own rules; leave it out.", USAGE)
     return replay_journal(every, machine)

@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 from msgspec import Struct
 
 from agents import line_files
-from agents.cli.folders import Folder, sources
+from agents.cli.folders import Folder, filled_sources
 from agents.cli.output import FINDINGS, FINE, USAGE, CommandError, Json, message, print_json, print_table, progress
 from agents.config_hints import suggestion
 from agents.line_files import Line
@@ -84,7 +84,7 @@ def try_(  # noqa: PLR0913 - each is an option of the command
 
 
 def _reader(source: str, config: Path | None) -> Reader:
-    readers = sources(config).readers
+    readers = filled_sources(config).readers
     if source not in readers:
         raise CommandError(f"--source {source}: there is no such source{suggestion(source, readers)}", USAGE)
     return readers[source]

@@ -17,6 +17,7 @@ from agents.dlq import letters
 from agents.dlq.letters import Letter, Wanted
 from agents.intake import IntakeWork
 from agents.kafka_log import append_batches
+from agents.map_topics import filled
 from agents.metrics import Metrics
 from agents.sources import OURS
 from agents.topic_admin import MissingTopic, partition_counts
@@ -61,13 +62,13 @@ async def replay(
     """Replay the wanted letters, read as `sources` say. A dry run appends nothing, and shuts nobody out.
 
     Raises:
-        MissingTopic: there is no journal, or no topic of dead letters.
+        MissingTopic: there is no journal, no topic of dead letters, or none that a map needs.
         KafkaError, TimeoutError: the broker is out of reach, refuses, or another replay was started; run it again.
     """
     count = (await partition_counts(kafka)).get(topics.JOURNAL.name)
     if count is None:
         raise MissingTopic(topics.JOURNAL.name)
-    work = IntakeWork(count, Metrics(), sources=sources)
+    work = IntakeWork(count, Metrics(), sources=await filled(kafka, sources))
     if dry_run:
         return await _replay(kafka, wanted, work, progress, None)
     producer = aiokafka.AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=TRANSACTIONAL_ID)

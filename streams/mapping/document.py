@@ -90,11 +90,14 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class MapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table from a file, such as card to customer."""
+    """A table from a file or a compacted topic, such as card to customer."""
 
-    file: Annotated[str, Meta(min_length=1, description="CSV with a header line, or one JSON object; beside this file")]
+    file: Annotated[
+        str | None, Meta(description="CSV with a header line, or one JSON object (.json); beside this file")
+    ] = None
+    topic: Annotated[TopicName | None, Meta(description="a compacted topic; its keys are what is looked up")] = None
     key: Annotated[str, Meta(description="the CSV column of what is looked up")] = "card"
-    value: Annotated[str, Meta(description="the CSV column of what is found")] = "customer"
+    value: Annotated[str, Meta(description="the CSV column, or name in a JSON object, of what is found")] = "customer"
 
 
 class SourcesDocument(Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,8 +25,15 @@ Command = Callable[..., Any]
 WORKER = (sys.executable, "-m", "agents.worker")
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 AUTHORISATIONS, REPORTS, ORDERS = "iso8583-authorisations", "camt-reports", "csv-orders"
+OWNERS, NEW_CARDS = "card-owners", 25
 OURS = Purchase(
-    id="own-1", customer="customer-2", at_ms=1_774_000_000_000, product="p", category="c", amount_minor=1, currency="EUR"
+    id="own-1",
+    customer="customer-2",
+    at_ms=1_774_000_000_000,
+    product="p",
+    category="c",
+    amount_minor=1,
+    currency="EUR",
 )
 
 
@@ -126,6 +133,63 @@ def test_mapped_sources_go_through_a_worker_and_a_fix_of_the_map_doubles_nothing
     assert sources.load(folder).names == ("purchases", AUTHORISATIONS, REPORTS)
     work(bank, folder, tmp_path / "log")
     assert clean(bellwether)["journal_events"] == 10
+
+
+def owned(folder: Path) -> None:
+    """The map of cards comes from a topic."""
+    said = (folder / "sources.yaml").read_text()
+    (folder / "sources.yaml").write_text(said.replace("{file: cards.csv}", f"{{topic: {OWNERS}}}"))
+
+
+def authorisation(card: str, number: int) -> bytes:
+    """One of the docs' authorisations, with another card and its own id."""
+    record = json.loads((EXAMPLES / f"{AUTHORISATIONS}.jsonl").read_bytes().splitlines()[0])
+    return msgspec.json.encode(record | {"primaryAccountNumber": card, "systemsTraceAuditNumber": f"{number:06}"})
+
+
+async def cards_are_issued_and_used_at_once(kafka: str) -> None:
+    """Each is put into the map and used at once, moved to another owner and used, closed and used."""
+    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
+    async with producer:
+        for number in range(NEW_CARDS):
+            card = f"tok_new_{number}"
+            steps = (f"owner-{number}".encode(), b'{"customer":"moved"}', None)
+            for step, owner in enumerate(steps):
+                await producer.send_and_wait(OWNERS, owner, key=card.encode())
+                await producer.send_and_wait(
+                    AUTHORISATIONS, authorisation(card, 3 * number + step), partition=number % 4
+                )
+
+
+def test_a_map_that_a_topic_feeds_is_up_to_date_for_every_record(
+    tmp_path: Path, folder: Path, bellwether: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned(folder)
+    with stack.running() as running_stack:
+        kafka, log = running_stack.kafka, tmp_path / "log"
+        for name, value in (("KAFKA", kafka), ("CONFIG", str(folder)), ("TICKS", "none")):
+            monkeypatch.setenv(f"BELLWETHER_{name}", value)
+        assert bellwether("topics", "create").code == 0
+        assert bellwether("topics", "check").code == 0
+        asyncio.run(config_apply.append(kafka, config_files.load(folder), 0))
+        with running(WORKER, running_stack, log):
+            asyncio.run(until_ready(log))
+            asyncio.run(cards_are_issued_and_used_at_once(kafka))
+            asyncio.run(until(lambda: settled(kafka, sources.load(folder))))
+        expected = Counter({(AUTHORISATIONS, f"owner-{number}"): 1 for number in range(NEW_CARDS)})
+        assert asyncio.run(journaled(kafka)) == expected + Counter({(AUTHORISATIONS, "moved"): NEW_CARDS})
+        [letters] = json.loads(bellwether("dlq", "list", "--json").out)["counts"]
+        assert (letters["reason"], letters["count"]) == ("unknown_customer", NEW_CARDS), "those that were closed"
+        asyncio.run(reopened(kafka))
+        assert json.loads(bellwether("dlq", "replay", "--json").out)["journaled"] == {AUTHORISATIONS: 1}
+        work(running_stack, folder, log)
+        assert clean(bellwether)["replayed"] == 1
+
+
+async def reopened(kafka: str) -> None:
+    """The first card is known again."""
+    async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        await producer.send_and_wait(OWNERS, b'"owner-0"', key=b"tok_new_0")
 
 
 def test_a_worker_refuses_sources_that_mean_nothing(folder: Path, bank: Stack, tmp_path: Path) -> None:
