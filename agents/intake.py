@@ -61,9 +61,11 @@ class IntakeWork:
 
         outputs = Outputs(positions, adopt)
         for place, records in fetched.items():
-            read = self._readers[place.topic].read
+            reader = self._readers[place.topic]
+            read, is_keyed = reader.read, reader.is_keyed
             for record in records:
-                event = read(record.value, record.timestamp, record.key)
+                value, at_ms = record.value, record.timestamp
+                event = read(value, at_ms, record.key) if is_keyed else read(value, at_ms)
                 if isinstance(event, Rejected):
                     rejected[place.topic, event.reason] = rejected.get((place.topic, event.reason), 0) + 1
                     dead.setdefault(place, {})[record.offset] = event.reason

@@ -45,7 +45,12 @@ class Reader:
         topic: a source topic; its `carries` is the type that comes out. ValueError for another kind of topic.
         currencies: the known ISO 4217 codes.
         future_max_ms: how far an event's time may be ahead of its record's timestamp.
+
+    Attributes:
+        is_keyed: whether it wants to see the records' keys.
     """
+
+    is_keyed = False
 
     def __init__(self, topic: Topic, currencies: AbstractSet[str], future_max_ms: int = DAY_MS) -> None:
         if topic.carries is None:

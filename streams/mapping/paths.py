@@ -6,6 +6,7 @@ fault: the others would be lost). A name with a dot or bracket in it stands in b
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
@@ -83,29 +84,32 @@ def getter(path: str) -> Getter:
 
     It raises `Unfit` where `[]` finds several items.
     """
-    steps = [_attribute(step) if isinstance(step, str) else step for step in parse(path)]
-    if all(isinstance(step, str) for step in steps):
-        return _direct(attrgetter(".".join(map(str, steps))))
+    hops = [_hop(list(steps), path) for _, steps in groupby(parse(path), lambda step: isinstance(step, str))]
+    first, rest = hops[0], hops[1:]
 
     def get(record: Any) -> Any:
-        found = record
-        for step in steps:
-            if found is None:
-                return None
-            found = getattr(found, step) if isinstance(step, str) else _item(found, step, path)
+        try:
+            found = first(record)
+            for hop in rest:
+                found = hop(found)
+        except AttributeError:  # something on the way is None
+            return None
         return found
 
     return get
 
 
-def _direct(get: Getter) -> Getter:
-    def found(record: Any) -> Any:
-        try:
-            return get(record)
-        except AttributeError:  # something on the way is None
-            return None
+def _hop(steps: list[Step], path: str) -> Getter:
+    """Several names at once, or one index after the other."""
+    if isinstance(steps[0], str):
+        return attrgetter(".".join(map(_attribute, steps)))
 
-    return found
+    def items(found: Any) -> Any:
+        for index in steps:
+            found = None if found is None else _item(found, int(index), path)
+        return found
+
+    return items
 
 
 def _item(items: list[Any], index: int, path: str) -> Any:

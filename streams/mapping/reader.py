@@ -45,6 +45,7 @@ class MappedReader(Reader):
         first = sorted(fields, key=lambda name: name != "currency")  # amounts ask for it
         self._takes = tuple((name, take(name, fields[name], kind[name], tables)) for name in first)
         self._needed = required(self._type)
+        self.is_keyed = any(one.key for one in fields.values())
         self._places = {name: place(name, one) for name, one in fields.items()}
         self._record = decoder(every_path(fields.values()))
 

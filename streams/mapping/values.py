@@ -84,6 +84,7 @@ def _found(settings: Field, kind: str, where: str) -> Take:
     """Takes a field's own value out of the record."""
     if settings.key:
         return lambda given: _key(given.key, where)
+    is_looked_up = kind in (AMOUNT, TIME) or settings.values is not None or settings.map is not None
     gets = [getter(path) for path in paths(settings)]
     if len(gets) == 1:
         get = gets[0]
@@ -95,7 +96,7 @@ def _found(settings: Field, kind: str, where: str) -> Take:
             return None
         texts = [text(part, where) for part in parts]
         together = JOIN.join(texts)
-        if kind in (AMOUNT, TIME) or _is_no_card(texts):
+        if is_looked_up or _is_no_card(texts):  # what is looked up doesn't get into the event
             return together
         return _without_card(together.encode(), together, where)
 
