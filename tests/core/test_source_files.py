@@ -1,5 +1,6 @@
 """Sources and maps from files: what is shipped is what was always read, and each fault is told where it stands."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from streams.mapping.fed import FedMap
 from streams.mapping.reader import MappedReader
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+PAGE = Path(__file__).parents[2] / "docs" / "sources.md"
 USAGE = "{id: i, customer: c, at_ms: {path: t, time: epoch_ms}, product: p%s}"
 
 
@@ -55,6 +57,11 @@ def test_the_examples_are_valid_and_none_of_them_is_direct() -> None:
     found = sources.load(EXAMPLES)
     assert {type(reader) for reader in found.readers.values()} == {MappedReader}
     assert [(EXAMPLES / f"{name}.jsonl").exists() for name in found.names] == [True] * 3
+
+
+def test_the_mapping_that_the_page_shows_is_valid(tmp_path: Path) -> None:
+    shown = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)[0]
+    assert sources.load(write(tmp_path, shown)).names == ("card-transactions", "core-banking.orders.v2")
 
 
 @pytest.mark.parametrize(
