@@ -350,7 +350,12 @@ def facts(draw: st.DrawFn) -> tuple[str, dict[str, Any], dict[str, Any], bytes]:
         ours[name] = draw(st.integers(0 if ours[name] > 0 else -(10**14), 10**14))
     fields, parts = {}, []
     for number, (name, value) in enumerate(ours.items()):
-        how, text = written(draw, name, value, ours.get("currency"))
+        is_signed = name.endswith("_minor") and draw(st.booleans())
+        how, text = written(draw, name, abs(value) if is_signed else value, ours.get("currency"))
+        if is_signed:
+            where, part = draw(placed(f"s{number}", '"D"' if value < 0 else '"C"'))
+            how["sign"] = {"path": where, "values": {"D": -1, "C": 1}}
+            parts.append(part)
         path, part = draw(placed(f"f{number}", text))
         fields[name] = {"path": path, **how}
         parts.append(part)
