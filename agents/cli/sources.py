@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -124,10 +124,8 @@ def _print_lines(tried: Iterator[Tried]) -> Counter[str]:
 def _print_tables(tried: Iterator[Tried], first: int) -> Counter[str]:
     """The first ones, then how many there are of each kind; the rest is counted and let go."""
     shown = list(islice(tried, first or None))
-    counts = Counter(one.reason or "" for one in shown)
+    counts = Counter(one.reason or "" for one in chain(shown, tried))  # to the end, before the bar gives way to a table
     print_table(("line", "result", "event or what was expected"), [_row(one) for one in shown], whole=("result",))
-    for one in tried:
-        counts[one.reason or ""] += 1
     if counts.total() > len(shown):
         message(f"Shown are the first {len(shown)}; --first 0 shows all.")
     if any(counts):
