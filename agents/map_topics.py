@@ -31,7 +31,9 @@ class MapTopics:
 
     def __init__(self, kafka: str, maps: Sequence[FedMap]) -> None:
         self._kafka = kafka
-        self._maps = {one.topic: one for one in maps}
+        self._maps: dict[str, list[FedMap]] = {}
+        for one in maps:
+            self._maps.setdefault(one.topic, []).append(one)
         self._one_at_a_time = asyncio.Lock()
         self._partitions: list[TopicPartition] = []
         self._consumers: tuple[aiokafka.AIOKafkaConsumer, ...] = ()
@@ -62,7 +64,7 @@ class MapTopics:
         await asyncio.gather(reader.start(), asker.start())
         await reader.seek_to_beginning(*self._partitions)
         await self.catch_up()
-        log.info("maps_read", entries={topic: len(one.entries) for topic, one in self._maps.items()})
+        log.info("maps_read", entries={topic: [len(one.entries) for one in some] for topic, some in self._maps.items()})
 
     async def catch_up(self) -> None:
         """Read up to the ends that the topics have now.
@@ -87,9 +89,9 @@ class MapTopics:
 
     def _apply(self, fetched: Mapping[TopicPartition, Sequence[aiokafka.ConsumerRecord]]) -> None:
         for partition, records in fetched.items():
-            one = self._maps[partition.topic]
             for record in records:
-                if not one.apply(record.key, record.value):
+                are_read = [one.apply(record.key, record.value) for one in self._maps[partition.topic]]
+                if not all(are_read):
                     log.warning("map_entry_unreadable", **Place(*partition)._asdict(), offset=record.offset)
 
 

@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Struct, field
 
 from streams.card_numbers import holds_card_number, is_simple
-from streams.events import Identifier
 from streams.intake import CONTROL
 
 LENGTH_MAX = 128
@@ -39,7 +38,7 @@ class FedMap(Struct):
             return True
         try:
             self.entries[name] = entry(self._said(value or b""))
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         return True
 
@@ -48,7 +47,7 @@ class FedMap(Struct):
             return value
         found: Any = msgspec.json.decode(value)
         said = found.get(self.value) if isinstance(found, dict) else found
-        return msgspec.convert(said, Identifier).encode()
+        return (str(said) if type(said) is int else msgspec.convert(said, str)).encode()
 
 
 def entry(said: bytes | None) -> str:
