@@ -6,11 +6,10 @@ transaction finds its customer. What is journaled names the customer as it was f
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import aiokafka
-import structlog
 from aiokafka import TopicPartition
 
 from agents import stop
@@ -20,17 +19,17 @@ from agents.unit_of_work import Fetched, Place
 from streams.mapping.fed import FedMap
 from streams.sources import Sources
 
-log = structlog.get_logger()
 STALLED_SECONDS = 30.0
 FETCH_WAIT_MS = 200
 FETCH_BYTES_MAX = 1 << 20
 
 
 class MapTopics:
-    """Follows the topics of some maps; without any it does nothing."""
+    """Follows the topics of some maps; without any it does nothing. `tell` hears of entries that can't be read."""
 
-    def __init__(self, kafka: str, maps: Sequence[FedMap]) -> None:
+    def __init__(self, kafka: str, maps: Sequence[FedMap], tell: Callable[..., object] = lambda *_, **__: None) -> None:
         self._kafka = kafka
+        self._tell = tell
         self._maps: dict[str, list[FedMap]] = {}
         for one in maps:
             self._maps.setdefault(one.topic, []).append(one)
@@ -64,7 +63,6 @@ class MapTopics:
         await asyncio.gather(reader.start(), asker.start())
         await reader.seek_to_beginning(*self._partitions)
         await self.catch_up()
-        log.info("maps_read", entries={topic: [len(one.entries) for one in some] for topic, some in self._maps.items()})
 
     async def catch_up(self) -> None:
         """Read up to the ends that the topics have now.
@@ -87,12 +85,16 @@ class MapTopics:
         for one in self._consumers:
             await one.stop()
 
+    def counts(self) -> dict[str, list[int]]:
+        """How many entries the maps of each topic have."""
+        return {topic: [len(one.entries) for one in some] for topic, some in self._maps.items()}
+
     def _apply(self, fetched: Mapping[TopicPartition, Sequence[aiokafka.ConsumerRecord]]) -> None:
         for partition, records in fetched.items():
             for record in records:
                 are_read = [one.apply(record.key, record.value) for one in self._maps[partition.topic]]
                 if not all(are_read):
-                    log.warning("map_entry_unreadable", **Place(*partition)._asdict(), offset=record.offset)
+                    self._tell("map_entry_unreadable", **Place(*partition)._asdict(), offset=record.offset)
 
 
 async def filled(kafka: str, sources: Sources) -> Sources:

@@ -49,7 +49,7 @@ def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None, r
 
     health = Health(redis_ok=lambda: not views.breaker_open, kafka_quiet_seconds=kafka_quiet_seconds)
     instruments = Instruments(metrics, health)
-    maps = MapTopics(known.kafka, read.fed)
+    maps = MapTopics(known.kafka, read.fed, log.warning)
     pipeline = Pipeline(views, instruments, limits, read, maps if read.fed else None)
     app = faust_app.batch_app(known.kafka, pipeline, topics.PARTITIONS, instruments)
     ticker = clock.Ticker(known.kafka, app.assignment.recovered, pipeline.works, ticks)
@@ -73,6 +73,8 @@ def _prepared(maps: MapTopics) -> Callable[[], Awaitable[None]]:
     async def prepare() -> None:
         with stop.on_failure(stop.Code.TASK_FAILED, "maps_not_read"):
             await maps.start()
+        if counts := maps.counts():
+            log.info("maps_read", entries=counts)
 
     return prepare
 
