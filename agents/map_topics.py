@@ -38,7 +38,11 @@ class MapTopics:
         self._consumers: tuple[aiokafka.AIOKafkaConsumer, ...] = ()
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
