@@ -68,10 +68,9 @@ def catalogue(
     topic = Label("topic", "each source topic", tuple(sources))
     dead = Label("reason", "why it couldn't be read", tuple(sorted(dead_letter_reasons)))
     silent = Label("reason", "why nothing was sent", tuple(sorted(suppression_reasons)))
-    version = Label("version", "the version", None)
+    version, each = Label("version", "the version", None), Label("trigger", "each trigger", tuple(trigger.load()))
     stage, cause = _label("stage", *STAGES), _label("kind", "event", "tick")
     ended = _label("outcome", "committed", "aborted", "fenced")
-    each = Label("trigger", "each trigger", tuple(trigger.load()))
     decided = (each, _label("outcome", *OUTCOMES))
     found = (
         Metric("records_total", "counter", "Source records taken in.", (topic, _label("outcome", "journaled", "dead"))),
