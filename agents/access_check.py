@@ -6,7 +6,7 @@ or a Redis that doesn't answer at all is none of this module's: whoever needs it
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiokafka import errors
@@ -15,10 +15,11 @@ from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
 from agents import kafka_rights, settings
-from agents.rights import WORKER
+from agents.rights import Right, worker
 from agents.settings import Settings
 from agents.stop import is_refusal
 from agents.views.store import Store
+from streams.sources import Sources
 
 CONNECT_SECONDS_MAX = 5.0
 REDIS_SECONDS_MAX = 2.0  # a frozen Redis mustn't keep a worker from its decisions for long
@@ -30,19 +31,21 @@ class AccessRefusedError(Exception):
     """Kafka or Redis doesn't let us in, or grants too little. Each line says what, and what to look at."""
 
 
-async def require(known: Settings) -> None:
-    """Ask both; of Kafka, whether it grants what a worker needs. Without TLS and credentials Kafka isn't asked.
+async def require(known: Settings, read: Sources) -> None:
+    """Ask both; of Kafka, whether it grants what a worker of these sources needs.
+
+    Without TLS and credentials Kafka isn't asked.
 
     Raises:
         AccessRefusedError: all that they refuse.
     """
-    refused = [*await kafka_refusals(known), *await redis_refusals(known)]
+    refused = [*await kafka_refusals(known, worker(read)), *await redis_refusals(known)]
     if refused:
         raise AccessRefusedError("\n".join(refused))
 
 
-async def kafka_refusals(known: Settings, *, with_rights: bool = True) -> list[str]:
-    """What Kafka refuses; empty also where it is out of reach."""
+async def kafka_refusals(known: Settings, rights: Sequence[Right] = ()) -> list[str]:
+    """What Kafka refuses, of these rights too; empty also where it is out of reach."""
     if known.kafka_access.protocol == "PLAINTEXT":
         return []
     for server in known.kafka.split(","):
@@ -53,7 +56,7 @@ async def kafka_refusals(known: Settings, *, with_rights: bool = True) -> list[s
                 return [said]  # the next server would count one more failure against the user
             continue
         try:
-            missing = await kafka_rights.missing(connection, WORKER) if with_rights else []
+            missing = await kafka_rights.missing(connection, rights) if rights else []
         except (OSError, KafkaError, TimeoutError):
             continue
         finally:

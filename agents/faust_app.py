@@ -72,6 +72,7 @@ def batch_app(kafka: str, stages: Stages, partitions: int, instruments: Instrume
         stream_wait_empty=False,
     )
     app.assignment = Assignment(kafka, stages, instruments)
+    app.prepare = _nothing
     for topic in stages.topics:
         _add_agent(app, topic, partitions)
     table = stages.changelog.removeprefix(f"{stages.group}-").removesuffix("-changelog")  # Faust puts these around it
@@ -92,6 +93,10 @@ def _credentials(access: KafkaAccess) -> Any:
             ssl_context=context,
         )
     return faust.SSLCredentials(context) if context else None
+
+
+async def _nothing() -> None:
+    """What most apps need before they start."""
 
 
 def _add_agent(app: BatchApp, topic: str, partitions: int) -> None:

@@ -8,7 +8,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from agents.sources import OURS
 from streams import topics
+from streams.sources import Sources
 
 # What is written through transactions: a lane's are bellwether-intake-0 and so on, commands have some of their own.
 TRANSACTIONAL_PREFIX = f"{topics.APP}-"
@@ -33,9 +35,14 @@ class Right(Struct, frozen=True):
     is_prefix: bool = False
 
 
-def _worker() -> Iterator[Right]:
-    for topic in topics.SOURCES:
-        yield Right("topic", topic.name, ("READ",))
+def worker(read: Sources) -> tuple[Right, ...]:
+    """A worker's, of a deployment with these sources."""
+    return tuple(_worker(read))
+
+
+def _worker(read: Sources) -> Iterator[Right]:
+    for name in (*read.names, *(one.topic for one in read.fed)):
+        yield Right("topic", name, ("READ",))
     for topic in (topics.JOURNAL, topics.CHANGELOG):
         yield Right("topic", topic.name, ("READ", "WRITE"))
     for topic in topics.OUTPUTS:
@@ -54,5 +61,5 @@ def _operator() -> Iterator[Right]:
     yield Right("transactional id", TRANSACTIONAL_PREFIX, ("WRITE",), is_prefix=True)
 
 
-WORKER: tuple[Right, ...] = tuple(_worker())
+WORKER: tuple[Right, ...] = worker(OURS)
 OPERATOR: tuple[Right, ...] = tuple(_operator())

@@ -33,7 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         kafka: bootstrap servers, `host:port`, several with commas between.
         redis: `redis://host:port/number`; may hold a password, so never print it.
         http: where the worker's probes and metrics listen, `host:port`; port 0 takes a free one.
-        config: the folder with `triggers.yaml` and `policy.yaml`.
+        config: the folder with `triggers.yaml`, `policy.yaml` and `sources.yaml`.
         kafka_access: TLS and credentials of Kafka.
         redis_access: those of Redis, beside what is in its URL.
     """

@@ -3,13 +3,17 @@
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 import trustme
 
 from agents.access import KafkaAccess, RedisAccess, Secret, Tls
 from agents.access_settings import KAFKA_PREFIX, VARIABLES, forget
-from agents.rights import OPERATOR, REDIS_COMMANDS, REDIS_KEYS, WORKER
+from agents.rights import OPERATOR, REDIS_COMMANDS, REDIS_KEYS, WORKER, worker
 from agents.settings import SettingsError, load
+from streams import sources
+from streams.mapping.conversions import Tables
+from streams.mapping.document import SourcesDocument
 
 SASL = {
     "BELLWETHER_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
@@ -149,6 +153,13 @@ def test_credentials_of_one_can_be_taken_away() -> None:
 def test_the_page_has_every_variable_and_no_other() -> None:
     named_there = set(re.findall(r"\bBELLWETHER_(?:KAFKA|REDIS)_[A-Z_]+\b", PAGE.read_text()))
     assert named_there == set(VARIABLES)
+
+
+def test_a_worker_needs_to_read_the_topics_of_its_own_sources_and_maps() -> None:
+    said = {"sources": {"core.cards": {"type": "card_transaction"}}, "maps": {"cards": {"topic": "core.holders"}}}
+    read = sources.built(msgspec.convert(said, SourcesDocument), Tables({}, {}), frozenset())
+    of_topics = {one.name for one in worker(read) if one.operations == ("READ",) and one.resource == "topic"}
+    assert of_topics == {"core.cards", "core.holders"}
 
 
 def test_the_page_grants_what_the_code_needs() -> None:

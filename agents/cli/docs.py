@@ -53,7 +53,7 @@ def triggers(*, folder: Folder = Path("docs/triggers"), check: Check = False) ->
 
 @app.command
 def schema(*, folder: Folder = Path("config/schema"), check: Check = False) -> int:
-    """Write the schemas by which an editor completes and checks triggers.yaml and policy.yaml."""
+    """Write the schemas by which an editor completes and checks triggers.yaml, policy.yaml and sources.yaml."""
     texts = {folder / name: config_schema.encode(made) for name, made in config_schema.schemas().items()}
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check:

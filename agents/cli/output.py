@@ -133,7 +133,7 @@ def _out_of_reach(address: str, why: str) -> CommandError:
     from agents import access_check  # noqa: PLC0415 - as above
 
     with quiet_kafka():
-        refused = asyncio.run(access_check.kafka_refusals(settings(), with_rights=False))
+        refused = asyncio.run(access_check.kafka_refusals(settings()))
     if refused:
         return CommandError("\n".join(refused), ACCESS_REFUSED)
     return CommandError(

@@ -6,6 +6,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from agents import topic_admin
+from agents.cli.folders import sources
 from agents.cli.output import FINDINGS, FINE, Json, message, on_kafka, print_json, print_table, settings
 
 app = App(
@@ -28,7 +29,7 @@ ReplicationFactor = Annotated[int, Parameter(help="Copies of each partition.", v
 def create(*, replication_factor: ReplicationFactor = 1, json: Json = False) -> int:
     """Create the topics that aren't there; those that are stay as they are, so it can be run again."""
     kafka = settings().kafka
-    created = on_kafka(kafka, topic_admin.create(kafka, replication_factor=replication_factor))
+    created = on_kafka(kafka, topic_admin.create(kafka, sources(), replication_factor=replication_factor))
     if json:
         print_json({"created": created})
     else:
@@ -41,7 +42,7 @@ def create(*, replication_factor: ReplicationFactor = 1, json: Json = False) -> 
 def check(*, json: Json = False) -> int:
     """Compare the topics with the catalogue: partitions, clean-up policy, retention. Exit code 1 with findings."""
     kafka = settings().kafka
-    findings = on_kafka(kafka, topic_admin.check(kafka))
+    findings = on_kafka(kafka, topic_admin.check(kafka, sources()))
     if json:
         print_json({"findings": findings})
     elif findings:
