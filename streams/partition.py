@@ -3,7 +3,6 @@
 `compute` takes entries in journal order and says what changes; `adopt` makes it so, once it is safely on the log.
 Between the two nothing else may be computed; a computed batch that is not adopted voids this object (due times have
 been taken off the heap): build a new one from the table.
-
 The same object serves the live worker, the replay and the tests: same entries, same decisions, byte for byte.
 """
 
@@ -77,9 +76,7 @@ class Partition:
 
     def __init__(self, table: dict[bytes, bytes], witness: Witness | None = None) -> None:
         record, self._witness = take_record(table), witness
-        self.position = record.position
-        self.clock_ms = record.clock_ms
-        self.refused = record.refused
+        self.position, self.clock_ms, self.refused = record.position, record.clock_ms, record.refused
         self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY, RUNAWAY_KEY)}
         self._runaway = Runaway(self._own[RUNAWAY_KEY])
         self.rules = self._rules(self._own[CONFIG_KEY])
@@ -117,6 +114,13 @@ class Partition:
                 self.table[key] = blob
             elif key != PARTITION_KEY:
                 self._own[key] = blob
+
+    def suppose(self, version: ConfigVersion) -> Batch:
+        """What changes if it decides from here on, without an entry of its own: for who asks what would have been."""
+        self._batch = Batch()
+        self._on_config(version)
+        self._weigh(self._batch)
+        return self._batch
 
     @property
     def applied(self) -> ConfigVersion | None:
@@ -240,11 +244,7 @@ class Partition:
         return self.clock_ms if self.clock_ms >= 0 else otherwise_ms
 
     def _rules(self, content: bytes | None) -> Rules:
-        """The rules as they decide here: less the triggers that the guard holds."""
-        return replace(_rules_of(content), held=self._runaway.held)
-
-
-def _rules_of(content: bytes | None) -> Rules:
-    """The rules of the last config version in the table; before the first one, everything is off."""
-    version = None if content is None else _decode_version(content)
-    return compile_rules(config.build({}) if version is None else config.decode(version.content, version.version))
+        """The rules as they decide here, less what the guard holds; before the first version, everything is off."""
+        version = None if content is None else _decode_version(content)
+        chosen = config.build({}) if version is None else config.decode(version.content, version.version)
+        return replace(compile_rules(chosen), held=self._runaway.held)
