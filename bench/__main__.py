@@ -17,6 +17,7 @@ from bench import core, data, guard, page, pipeline, recovery_report, report
 from bench import public as on_public_data
 from bench import recovery as recovering
 from bench.archives import ArchiveError
+from bench.backtest import backtest
 from bench.figures import figures
 from bench.latency.command import latency, latency_faults
 from bench.peers_command import install, peers
@@ -39,6 +40,7 @@ app.command(latency)
 app.command(latency_faults)
 app.command(scale)
 app.command(figures)
+app.command(backtest)
 
 
 @app.command(name="pipeline")
