@@ -10,8 +10,9 @@ from agents.audit.log import opened
 from agents.backtest import recorded
 from agents.backtest.course import Outcome, Plan
 from agents.backtest.histories import History, OfSources, OnKafka, found_in
-from agents.backtest.result import Result, result
+from agents.backtest.result import Result
 from agents.backtest.run import Progress, run
+from agents.backtest.summing import result
 from agents.replay import is_dump
 from streams import config, topics
 from streams.config import Config

@@ -13,12 +13,12 @@ from agents.report.intervals import Share
 
 KINDS = ("unchanged", "changed", "gained", "lost")
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 200, 44, 8, 24
-COLUMNS_MAX = 60
+COLUMNS_MAX = 140
 ROOM = HEIGHT - TOP - BOTTOM
 STEPS_DAYS = (1, 7, 28, 91, 364)
 LABELS_MAX = 8
 BAR_WIDTH, BAR_HEIGHT = 220, 14
-COUNTS_MAX = 12  # contacts that have a column of their own
+COUNTS_MIN, COUNTS_MAX = 6, 12  # contacts that have a column of their own
 
 
 class Column(Struct, frozen=True):
@@ -28,12 +28,11 @@ class Column(Struct, frozen=True):
     counts: Day
 
 
-def columns(days: Sequence[OfDay]) -> tuple[list[Column], int]:
-    """The days from the first to the last, so many together that they fit; and how many that is."""
-    if not days:
-        return [], 1
+def columns(days: Sequence[OfDay], begin: str, end: str) -> tuple[list[Column], int]:
+    """All days from `begin` to `end`, so many together that they fit; and how many that is."""
     named = [(date.fromisoformat(one.day), one) for one in days]
-    first, last = min(day for day, _ in named), max(day for day, _ in named)
+    bounds = [*(date.fromisoformat(one[:10]) for one in (begin, end)), *(day for day, _ in named)]
+    first, last = min(bounds), max(bounds)
     span = (last - first).days + 1
     step = next((step for step in STEPS_DAYS if ceil(span / step) <= COLUMNS_MAX), ceil(span / COLUMNS_MAX))
     found = [Column((first + timedelta(days=at)).isoformat(), Day()) for at in range(0, span, step)]
@@ -85,7 +84,7 @@ def bar(counts: Mapping[str, int], most: int) -> str:
 
 def contacts(old: Mapping[int, int], new: Mapping[int, int]) -> str:
     """How many customers have so many contacts, old beside new; the last column is `or more`."""
-    most = min(COUNTS_MAX, max([1, *old, *new]))
+    most = min(COUNTS_MAX, max([COUNTS_MIN, *old, *new]))
     sides = {"old": _capped(old, most), "new": _capped(new, most)}
     top = _nice(max([1, *sides["old"], *sides["new"]]))
     wide = (WIDTH - LEFT) / most
@@ -126,11 +125,11 @@ def _capped(counts: Mapping[int, int], most: int) -> list[int]:
 
 
 def _nice(value: float) -> int:
-    """The next of 1, 2, 5, 10, 20, …: where an axis ends well."""
+    """The next of 1, 2, 3, 4, 5, 6, 8, 10, 20, …: where an axis ends well."""
     if value <= 1:
         return 1
     power = 10 ** int(log10(value))
-    return int(next(power * step for step in (1, 2, 5, 10) if power * step >= value))
+    return int(next(power * step for step in (1, 2, 3, 4, 5, 6, 8, 10) if power * step >= value))
 
 
 def _svg(width: float, height: float, label: str, parts: Sequence[str], kind: str = "plot") -> str:

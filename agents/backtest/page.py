@@ -7,7 +7,7 @@ from pathlib import Path
 from agents.backtest import charts
 from agents.backtest.charts import KINDS
 from agents.backtest.comparison import Example
-from agents.backtest.result import Contacts, OfDay, OfSide, OfTrigger, Result, moment
+from agents.backtest.result import OfDay, OfTrigger, Result, moment
 from agents.report.intervals import Share
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -26,7 +26,7 @@ def as_html(result: Result) -> str:
     """The whole page."""
     title = f"Backtest: {result.new} against {result.old}"
     parts = [*_head(result), *_triggers(result), *_over_time(result), *_contacts(result), *_precision(result)]
-    parts += [*_uplift(result), *(line for one in _differing(result) for line in _details(one)), _foot(result)]
+    parts += [*_uplift(result), *(line for one in _differing(result) for line in _details(one, result)), _foot(result)]
     return "\n".join(
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -43,7 +43,7 @@ def _head(result: Result) -> Iterator[str]:
     history, live = result.history, result.live
     entries = ", ".join(f"{count:,} {kind}" for kind, count in history.entries.items())
     yield f"<h1>Backtest <small>{escape(result.new)} against {escape(result.old)}</small></h1>"
-    yield f"<p>{history.begin} to {history.end}: {history.customers:,} customers, entries: {entries}.</p>"
+    yield f"<p>{history.begin[:10]} to {history.end[:10]}: {history.customers:,} customers, entries: {entries}.</p>"
     if result.since:
         yield f"<p>Compared from {result.since} on; before, both sides decided as it was live.</p>"
     tiles = "".join(
@@ -63,7 +63,7 @@ def _triggers(result: Result) -> Iterator[str]:
     rows = []
     for one in result.triggers:
         counts = {kind: getattr(one, kind) for kind in KINDS}
-        name = _link(one.trigger) if one in _differing(result) else escape(one.trigger)
+        name = _link(one.trigger) if one.differs else escape(one.trigger)
         figures = (one.old.sent, one.new.sent, *counts.values())
         rows.append((name, charts.bar(counts, most), *(f"{count:,}" for count in figures)))
     yield _table(("trigger", "", "old", "new", *KINDS), rows)
@@ -73,12 +73,12 @@ def _over_time(result: Result) -> Iterator[str]:
     days = [day for one in result.triggers for day in one.days]
     if _differing(result):
         yield "<h2>Over time, all triggers</h2>"
-        yield from _plot(days)
+        yield from _plot(days, result)
 
 
-def _plot(days: Sequence[OfDay]) -> Iterator[str]:
-    """What differs, over time, with its legend."""
-    columns, step = charts.columns(days)
+def _plot(days: Sequence[OfDay], result: Result) -> Iterator[str]:
+    """What differs, over the whole time, with its legend."""
+    columns, step = charts.columns(days, result.history.begin, result.history.end)
     together = "a day" if step == 1 else f"{step} days, from the named one on"
     legend = "".join(f'<span class="{kind}">{kind}</span>' for kind in ("gained", "changed", "lost"))
     yield _figure(charts.over_time(columns), f"{legend} Each column is {together} (UTC).")
@@ -90,19 +90,12 @@ def _contacts(result: Result) -> Iterator[str]:
     legend = '<span class="old">old</span><span class="new">new</span> Customers by their number of contacts in all.'
     plot = charts.contacts(old.customers_by_count, new.customers_by_count)
     yield _figure(plot, legend)
-    every: list[tuple[str, str, Contacts]] = [("all", side, one) for side, one in result.contacts.items()]
-    every += [
-        (one.trigger, side, of.contacts)
-        for one in _differing(result)
-        for side, of in _sides(one)
-        if of.contacts.contacts
-    ]
     columns = ("trigger", "side", "contacts", "customers", "mean", "most")
     yield _table(
         columns,
         [
             (escape(name), side, f"{one.contacts:,}", f"{one.customers:,}", f"{one.mean:.3f}", str(one.most))
-            for name, side, one in every
+            for name, side, one in result.told_contacts
         ],
         words=2,
     )
@@ -113,7 +106,7 @@ def _precision(result: Result) -> Iterator[str]:
     rows = [
         (escape(one.trigger), side, charts.interval(of.precision, side), _told(of.precision), f"{of.unanswered:,}")
         for one in result.triggers
-        for side, of in _sides(one)
+        for side, of in one.sides
         if of.precision.total or of.unanswered
     ]
     columns = ("trigger", "side", "0 to 100 %", "precision, 95 % interval", "no answer known")
@@ -122,25 +115,26 @@ def _precision(result: Result) -> Iterator[str]:
 
 def _uplift(result: Result) -> Iterator[str]:
     yield "<h2>Uplift: conversions with an offer, against the hold-out group</h2>"
-    yield "<p>Only of what was decided live too: of other offers nobody knows what would have come.</p>"
+    yield "<p>Of triggers that differ, or of which enough is known, and only of what was decided live too: of other"
+    yield "offers nobody knows what would have come.</p>"
     rows = [
         (escape(one.trigger), side, _told(of.uplift.treated), _told(of.uplift.held_out), escape(of.uplift.statement))
         for one in result.triggers
-        for side, of in _sides(one)
-        if of.uplift
+        for side, of in one.sides
+        if of.uplift and one.says_of_uplift
     ]
     yield _table(("trigger", "side", "treated", "held out", "effect"), rows, words=5) if rows else NOTHING
 
 
-def _details(one: OfTrigger) -> Iterator[str]:
+def _details(one: OfTrigger, result: Result) -> Iterator[str]:
     name = escape(one.trigger)
     yield f'<section id="{name}"><h2>{name}</h2>'
-    yield from _plot(one.days)
+    yield from _plot(one.days, result)
     reasons = (("lost to", one.lost_to), ("gained from", one.gained_from), ("changed in", one.changed_in))
     yield "".join(f"<p><b>{what}:</b> {_counted(counts)}</p>" for what, counts in reasons if counts)
     several = (("gained", one.examples_gained), ("lost", one.examples_lost), ("changed", one.examples_changed))
     yield _table(
-        ("", "decided", "customer", "action", "the other side", "because"),
+        ("", "decided (UTC)", "customer", "action", "the other side", "because"),
         [row for what, examples in several for row in _examples(what, examples)],
         words=6,
     )
@@ -149,7 +143,7 @@ def _details(one: OfTrigger) -> Iterator[str]:
 
 def _examples(what: str, examples: Iterable[Example]) -> Iterator[tuple[str, ...]]:
     for one in examples:
-        words = (moment(one.at_ms), one.customer, one.action, one.otherwise, one.because)
+        words = (moment(one.at_ms)[:16].replace("T", " "), one.customer, one.action, one.otherwise, one.because)
         yield (f'<span class="{what}">{what}</span>', *map(escape, words))
 
 
@@ -164,11 +158,7 @@ def _foot(result: Result) -> str:
 
 
 def _differing(result: Result) -> list[OfTrigger]:
-    return [one for one in result.triggers if one.changed or one.gained or one.lost]
-
-
-def _sides(one: OfTrigger) -> tuple[tuple[str, OfSide], ...]:
-    return ("old", one.old), ("new", one.new)
+    return [one for one in result.triggers if one.differs]
 
 
 def _counted(counts: Mapping[str, int]) -> str:
@@ -194,9 +184,14 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], words: int = 2
     """Cells are HTML; the first `words` columns are text, the others numbers."""
 
     def cells(tag: str, several: Sequence[str]) -> str:
-        return "".join(
-            f"<{tag}{'' if place < words else ' class=number'}>{one}</{tag}>" for place, one in enumerate(several)
-        )
+        return "".join(f"<{tag}{_kind(place, words, len(several))}>{one}</{tag}>" for place, one in enumerate(several))
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{cells("th", columns)}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _kind(place: int, words: int, count: int) -> str:
+    """Only the last of several texts is folded."""
+    if place >= words:
+        return ' class="number"'
+    return "" if place == count - 1 else ' class="word"'

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from agents.backtest.result import Contacts, OfTrigger, Result, moment
+from agents.backtest.result import OfTrigger, Result, moment
 from agents.cli.report import section, told
 
 NONE = "-"
@@ -18,7 +18,7 @@ def show(result: Result) -> None:
     sys.stdout.write(
         f"Old: {result.old}. New: {result.new}. History: {history.source}, {history.begin} to {history.end}.\n"
     )
-    changed = [one for one in result.triggers if one.changed or one.gained or one.lost]
+    changed = [one for one in result.triggers if one.differs]
     section(
         "What is sent, by trigger",
         ("trigger", "old", "new", "unchanged", "changed", "gained", "lost"),
@@ -44,13 +44,13 @@ def show(result: Result) -> None:
 
 def _outcomes(result: Result) -> None:
     """What came of either side's."""
-    sides = [(one.trigger, side, of) for one in result.triggers for side, of in (("old", one.old), ("new", one.new))]
     section(
         "Fraud checks: cardholders who were asked and said that it was fraud",
         ("trigger", "side", "precision", "no answer known"),
         (
-            (trigger, side, told(of.precision), of.unanswered)
-            for trigger, side, of in sides
+            (one.trigger, side, told(of.precision), of.unanswered)
+            for one in result.triggers
+            for side, of in one.sides
             if of.precision.total or of.unanswered
         ),
     )
@@ -58,17 +58,19 @@ def _outcomes(result: Result) -> None:
         "Uplift: conversions with an offer, against the hold-out group, of what was decided live too",
         ("trigger", "side", "treated", "held out", "effect"),
         (
-            (trigger, side, told(of.uplift.treated), told(of.uplift.held_out), of.uplift.statement)
-            for trigger, side, of in sides
-            if of.uplift
+            (one.trigger, side, told(of.uplift.treated), told(of.uplift.held_out), of.uplift.statement)
+            for one in result.triggers
+            for side, of in one.sides
+            if of.uplift and one.says_of_uplift
         ),
     )
-    every: list[tuple[str, str, Contacts]] = [("all", side, of) for side, of in result.contacts.items()]
-    every += [(trigger, side, of.contacts) for trigger, side, of in sides if of.contacts.contacts]
     section(
         "Contacts of customers who have any",
         ("trigger", "side", "contacts", "customers", "mean", "most"),
-        ((trigger, side, of.contacts, of.customers, f"{of.mean:.2f}", of.most) for trigger, side, of in every),
+        (
+            (trigger, side, of.contacts, of.customers, f"{of.mean:.2f}", of.most)
+            for trigger, side, of in result.told_contacts
+        ),
     )
 
 
