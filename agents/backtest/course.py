@@ -84,11 +84,11 @@ class Course(Struct):
     def take(self, records: Sequence[JournalRecord]) -> None:
         """The next entries."""
         self._note(records)
-        first = 0 if self._new is not None else self._first(records)
+        first = self._first(records) if self._new is None else 0
         if first:
             self._decide_old(records[:first])
         if first < len(records):
-            self._compare(records[first:])
+            self._compare(self._new or self._part(), records[first:])
 
     def close(self) -> Outcome:
         """There are no more."""
@@ -123,27 +123,26 @@ class Course(Struct):
         since_ms = self.plan.since_ms
         for number, (_, entry) in enumerate(records):
             if since_ms is None or _passed_ms(entry) >= since_ms:
-                self._part()
                 return number
         return len(records)
 
-    def _part(self) -> None:
+    def _part(self) -> Replay:
         """From here on the sides go their own ways, from the same state."""
         number, plan = self.number, self.plan
         self._new = Replay({number: dict(self._old.tables.get(number, {}))})
         self._new.suppose(number, plan.new)
         if plan.old is not None:
             self._old.suppose(number, plan.old)
+        return self._new
 
-    def _compare(self, records: Sequence[JournalRecord]) -> None:
+    def _compare(self, new: Replay, records: Sequence[JournalRecord]) -> None:
         times = [at_ms for one in records if (at_ms := _passed_ms(one.entry)) >= 0]
         if times:
             self._began_ms = min(times) if self._began_ms < 0 else self._began_ms
             self._newest_ms = max(self._newest_ms, *times)
         without = [one for one in records if not isinstance(one.entry, ConfigVersion)]
         self._take("old", self._decide_old(records if self.plan.old is None else without))
-        if self._new is not None:
-            self._take("new", self._new.apply(self.number, *without))
+        self._take("new", new.apply(self.number, *without))
 
     def _decide_old(self, records: Sequence[JournalRecord]) -> list[Decision]:
         below = bisect_left(records, self.checked_below, key=_offset)
