@@ -1,4 +1,4 @@
-"""The backtest's benchmark itself: the journal is a whole dump, what is tried is valid, and the page has the figures."""
+"""The benchmark of backtests itself: the journal is a whole dump, what is tried is valid, the page has the figures."""
 
 from pathlib import Path
 
