@@ -113,6 +113,13 @@ def test_other_ids_on_the_same_occasion_are_one_changed_decision() -> None:
     assert (found.total, dict(found.changed_in)) == (Day(changed=1), {"causes": 1})
 
 
+def test_of_several_on_one_occasion_those_that_were_sent_are_matched_first() -> None:
+    cause = {"causes": (Cause("purchase", 1),)}
+    silent = decision("a", "suppressed", reason="caps", **cause)
+    sent = [decision("b", action="escalate", **cause)], [decision("c", **cause)]
+    assert only([silent, *sent[0]], sent[1]).total == only(sent[1], [silent, *sent[0]]).total == Day(changed=1)
+
+
 def test_another_customers_decision_on_such_an_event_is_another() -> None:
     cause = {"causes": (Cause("purchase", 1),)}
     found = only([decision("a", **cause)], [decision("b", customer="ben", **cause)])
