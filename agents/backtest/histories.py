@@ -115,9 +115,8 @@ def records(history: InDump | OfSources, tell: Tell) -> Iterator[JournalRecord]:
         OSError: a file can't be read.
     """
     if isinstance(history, InDump):
-        for number, record in decoded(_lines(history, tell)):
-            if number == history.number:
-                yield record
+        for _, record in decoded(_lines(history, tell)):
+            yield record
         return
     files, read = [Path(one) for one in history.files], 0
 

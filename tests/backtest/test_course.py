@@ -107,3 +107,11 @@ def test_only_decisions_on_entries_below_the_mark_are_to_be_live_ones() -> None:
     before = replayed(entries[:5])
     assert ran(Plan(TRIED), entries, checked_below=5).made == before
     assert len(before) < len(replayed(entries))
+
+
+def test_nothing_is_known_of_offers_where_the_old_side_is_not_what_was_live() -> None:
+    entries = scenario.journal(scenario.of_trigger("win_back")[0])
+    assert isinstance(entries[0], ConfigVersion)
+    several = [ran(Plan(entries[0], is_live=is_live), entries).figures["new"]["win_back"] for is_live in (True, False)]
+    assert [one.sent for one in several] == [1, 1]
+    assert [one.treated.total for one in several] == [1, 0]
