@@ -12,6 +12,7 @@ import msgspec
 import yaml
 from cyclopts import Parameter
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agents import config_files, journal_lines, settings
 from agents.backtest.result import Result
@@ -61,13 +62,19 @@ def backtest(
         _run("replay", "--input", str(folder / "journal"), "--output", str(folder / "decisions"))
         asked = ("--config", str(write_tried(folder / "tried")), "--from", str(folder / "journal"))
         told = _run("backtest", *asked, "--decisions", str(folder / "decisions"), "--json")
-    found = msgspec.json.decode(told, type=Result)
+    found = _kept(msgspec.json.decode(told, type=Result))
     done = Report(page.origin(load_before), seed, size, TRIED, found)
     text = as_markdown(done)
     sys.stdout.write(text)
     if save:
         page.keep(RESULT, text, done)
     return int(not found.live.is_equal)
+
+
+def _kept(found: Result) -> Result:
+    """Without the place of the dump, and without days: those come again with the seed."""
+    triggers = [replace(one, days=[]) for one in found.triggers]
+    return replace(found, history=replace(found.history, source=""), triggers=triggers)
 
 
 def write_journal(folder: Path, events: int, seed: int) -> int:
