@@ -9,8 +9,6 @@ customer's time. The intake lets no event be more than a day ahead of its record
 a wrong clock end this one customer's waits too early.
 """
 
-from collections.abc import Callable
-
 from msgspec import Struct
 
 from streams import state
@@ -55,15 +53,15 @@ def on_event(  # noqa: PLR0913 - the last is for who explains, not for who decid
     if not state.note_event(customer, event.id, rules.policy.event_ids_kept_max):
         return Outcomes(blob, customer.due_ms, [], repeated=True)
     now_ms = max(clock_ms, event.at_ms, customer.now_ms)
-    at = Circumstances(event.customer, now_ms, clock_ms, event.position, traceparent)
-    turn = Turn(customer, rules, at, witness)
-
-    def happen() -> None:
+    turn = Turn(customer, rules, Circumstances(event.customer, now_ms, clock_ms, event.position, traceparent), witness)
+    try:
         remember_event(customer.facts, event, rules.policy)
         turn.hear(event)
-        turn.review_held()
-
-    return _attempt(turn, happen, lambda: blob)
+        return _outcomes(turn)
+    except NOT_THE_ENTRYS:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the entry failed and the partition goes on
+        return _failed(turn, blob, error)
 
 
 def on_due(  # noqa: PLR0913 - as above
@@ -74,14 +72,16 @@ def on_due(  # noqa: PLR0913 - as above
     now_ms = max(tick.at_ms, customer.now_ms)
     turn = Turn(customer, rules, Circumstances(name, now_ms, tick.at_ms, position, None), witness)
 
-    def happen() -> None:
+    try:
         for waiting in [one for one, due_ms in customer.due.items() if due_ms <= tick.at_ms]:
             del customer.due[waiting]  # a trigger that doesn't move on must not fire at every tick
             if listener := rules.listeners.get(waiting):
                 turn.due(listener, tick)
-        turn.review_held()
-
-    return _attempt(turn, happen, lambda: _without_due(blob))
+        return _outcomes(turn)
+    except NOT_THE_ENTRYS:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        return _failed(turn, _without_due(blob), error)
 
 
 def on_shadow_due(blob: bytes, name: str, tick: Tick, position: int, rules: Rules) -> Outcomes:
@@ -94,18 +94,18 @@ def on_shadow_due(blob: bytes, name: str, tick: Tick, position: int, rules: Rule
     return Outcomes(state.encode(customer), customer.due_ms, shadows.decisions, shadow_due_ms=due_ms)
 
 
-def _attempt(turn: Turn, happen: Callable[[], None], fallback: Callable[[], bytes | None]) -> Outcomes:
-    """Let it happen and encode what came of it; after a failure the `fallback` stays and the failure is told."""
-    try:
-        happen()
-        customer = turn.close()
-        return Outcomes(state.encode(customer), customer.due_ms, turn.decisions, shadow_due_ms=turn.shadow_due_ms)
-    except NOT_THE_ENTRYS:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the entry failed and the partition goes on
-        kept = fallback()
-        due_ms = state.decode_header(kept).due_ms if kept else None
-        return Outcomes(kept, due_ms, [turn.failure("engine", "engine", error)])
+def _outcomes(turn: Turn) -> Outcomes:
+    """What came of a turn whose triggers have run."""
+    if turn.customer.held:
+        turn.review_held()
+    customer = turn.close()
+    return Outcomes(state.encode(customer), customer.due_ms, turn.decisions, shadow_due_ms=turn.shadow_due_ms)
+
+
+def _failed(turn: Turn, kept: bytes | None, error: Exception) -> Outcomes:
+    """The entry came to nothing: the record stays as `kept`, and the failure is told."""
+    due_ms = state.decode_header(kept).due_ms if kept else None
+    return Outcomes(kept, due_ms, [turn.failure("engine", "engine", error)])
 
 
 def _without_due(blob: bytes) -> bytes:

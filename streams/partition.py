@@ -6,6 +6,7 @@ been taken off the heap): build a new one from the table.
 The same object serves the live worker, the replay and the tests: same entries, same decisions, byte for byte.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from streams import beside, config, engine, state
 from streams.actions import Decision
 from streams.due_times import DueTimes
 from streams.forgotten import Forgotten
-from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Tick, kind_of
+from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Release, Tick, kind_of
 from streams.partition_record import (
     CONFIG_KEY,
     FORGOTTEN_KEY,
@@ -59,7 +60,7 @@ class Batch(Struct):
 
     changes: dict[bytes, bytes | None] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
     forgotten: int = 0
     newest_event_at_ms: int = -1
@@ -94,9 +95,11 @@ class Partition:
             if offset <= self.position:
                 continue
             self.position = offset
-            kind = kind_of(entry)
-            batch.counts[kind] = batch.counts.get(kind, 0) + 1
-            self._apply(offset, entry)
+            batch.counts[kind_of(entry)] += 1
+            if isinstance(entry, EventEntry):
+                self._on_event(offset, entry)
+            else:
+                self._apply(offset, entry)
         if batch.counts:
             if self._runaway.is_changed:
                 batch.changes[RUNAWAY_KEY] = self._runaway.encode()
@@ -107,11 +110,12 @@ class Partition:
 
     def adopt(self, batch: Batch) -> None:
         """Make a computed batch's changes the state."""
+        table, reserved = self.table, RESERVED_KEYS
         for key, blob in batch.changes.items():
             if blob is None:
-                self.table.pop(key, None)
-            elif key not in RESERVED_KEYS:
-                self.table[key] = blob
+                table.pop(key, None)
+            elif key not in reserved:
+                table[key] = blob
             elif key != PARTITION_KEY:
                 self._own[key] = blob
 
@@ -133,10 +137,8 @@ class Partition:
         """Whether a due time has passed that the last tick didn't reach: it fires a bounded number."""
         return self._due.is_due(self.clock_ms)
 
-    def _apply(self, offset: int, entry: Entry) -> None:
-        if isinstance(entry, EventEntry):
-            self._on_event(offset, entry)
-        elif isinstance(entry, Tick):
+    def _apply(self, offset: int, entry: Tick | ConfigVersion | Forget | Release) -> None:
+        if isinstance(entry, Tick):
             self._on_tick(offset, entry)
         elif isinstance(entry, ConfigVersion):
             self._on_config(entry)
@@ -153,10 +155,11 @@ class Partition:
             batch.forgotten += 1
             return
         key = event.customer.encode()
-        known, witness = self._blob(key), self._witness
-        outcomes = engine.on_event(known, event, self.clock_ms, self.rules, entry.traceparent, witness=witness)
-        batch.repeated += outcomes.repeated
-        if not outcomes.repeated:
+        known = self._blob(key)
+        outcomes = engine.on_event(known, event, self.clock_ms, self.rules, entry.traceparent, witness=self._witness)
+        if outcomes.repeated:
+            batch.repeated += 1
+        else:
             self._take(key, outcomes)
 
     def _on_tick(self, offset: int, tick: Tick) -> None:
@@ -214,10 +217,16 @@ class Partition:
 
     def _weigh(self, batch: Batch) -> None:
         """What the batch does to the number of records and of their bytes."""
+        own, table, records, content_bytes = self._own, self.table, self._records, self._content_bytes
         for key, blob in batch.changes.items():
-            before = self._own.get(key) or self.table.get(key)
-            self._records += (blob is not None) - (before is not None)
-            self._content_bytes += (len(blob) if blob else 0) - (len(before) if before else 0)
+            before = table.get(key) or own.get(key)
+            if before is not None:
+                records -= 1
+                content_bytes -= len(before)
+            if blob is not None:
+                records += 1
+                content_bytes += len(blob)
+        self._records, self._content_bytes = records, content_bytes
 
     def _take(self, key: bytes, outcomes: engine.Outcomes) -> None:
         if outcomes.blob is not None:
