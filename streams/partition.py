@@ -15,21 +15,12 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from streams import beside, config, engine, state
+from streams import beside, config, engine, partition_record, state
 from streams.actions import Decision
 from streams.due_times import DueTimes
 from streams.forgotten import Forgotten
 from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Release, Tick, kind_of
-from streams.partition_record import (
-    CONFIG_KEY,
-    FORGOTTEN_KEY,
-    PARTITION_KEY,
-    RESERVED_KEYS,
-    RUNAWAY_KEY,
-    PartitionRecord,
-    header,
-    take_record,
-)
+from streams.partition_record import CONFIG_KEY, FORGOTTEN_KEY, PARTITION_KEY, RESERVED_KEYS, RUNAWAY_KEY
 from streams.rules import Rules, compile_rules
 from streams.runaway import Runaway
 from streams.turn import Witness
@@ -76,7 +67,7 @@ class Partition:
     """
 
     def __init__(self, table: dict[bytes, bytes], witness: Witness | None = None) -> None:
-        record, self._witness = take_record(table), witness
+        record, self._witness = partition_record.take_record(table), witness
         self.position, self.clock_ms, self.refused = record.position, record.clock_ms, record.refused
         self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY, RUNAWAY_KEY)}
         self._runaway = Runaway(self._own[RUNAWAY_KEY])
@@ -84,7 +75,9 @@ class Partition:
         self._forgotten = Forgotten(self._own[FORGOTTEN_KEY])
         self.table = table
         self._records, self._content_bytes = record.records, record.content_bytes
-        self._due = DueTimes((key, header(blob, record.position).due_ms) for key, blob in table.items())
+        self._due = DueTimes(
+            (key, partition_record.header(blob, record.position).due_ms) for key, blob in table.items()
+        )
         self._batch = Batch()
         self._shadow_due = self._find_shadow_due()
 
@@ -104,7 +97,8 @@ class Partition:
             if self._runaway.is_changed:
                 batch.changes[RUNAWAY_KEY] = self._runaway.encode()
             self._weigh(batch)
-            record = PartitionRecord(self.position, self.clock_ms, self._records, self._content_bytes, self.refused)
+            shape = (self._records, self._content_bytes, self.refused)
+            record = partition_record.PartitionRecord(self.position, self.clock_ms, *shape)
             batch.changes[PARTITION_KEY] = msgspec.msgpack.encode(record)
         return batch
 
@@ -217,16 +211,9 @@ class Partition:
 
     def _weigh(self, batch: Batch) -> None:
         """What the batch does to the number of records and of their bytes."""
-        own, table, records, content_bytes = self._own, self.table, self._records, self._content_bytes
-        for key, blob in batch.changes.items():
-            before = table.get(key) or own.get(key)
-            if before is not None:
-                records -= 1
-                content_bytes -= len(before)
-            if blob is not None:
-                records += 1
-                content_bytes += len(blob)
-        self._records, self._content_bytes = records, content_bytes
+        records, content_bytes = partition_record.weight(batch.changes, self.table, self._own)
+        self._records += records
+        self._content_bytes += content_bytes
 
     def _take(self, key: bytes, outcomes: engine.Outcomes) -> None:
         if outcomes.blob is not None:
