@@ -8,10 +8,13 @@ import msgspec
 from msgspec import Struct
 
 from agents import journal_dump, line_files, source_lines
+from agents.kafka_reader import committed_records
 from agents.line_files import Line
 from agents.replay import ReplayError, decoded
+from agents.unit_of_work import Place
 from streams.config import Config
 from streams.partition import JournalRecord
+from streams.topics import JOURNAL
 
 TOLD_EACH = 1000
 Tell = Callable[[int], object]
@@ -146,14 +149,18 @@ def _lines(history: InDump, tell: Tell) -> Iterator[Line]:
         done += one.end - one.begin
 
 
-async def from_kafka(history: OnKafka, tell: Tell) -> AsyncIterator[JournalRecord]:
-    """The same from the journal, up to the end that it had when the backtest began.
+async def from_kafka(history: OnKafka, tell: Tell) -> AsyncIterator[list[JournalRecord]]:
+    """The same from the journal, as it is fetched, up to the end that it had when the backtest began.
 
     Raises:
-        MissingTopic, JournalError, KafkaError, TimeoutError: see `agents.journal_dump.read`.
+        JournalError: a record is no entry.
+        KafkaError, TimeoutError: the broker is out of reach, or went away.
     """
-    async with aclosing(journal_dump.read(history.kafka, lambda at, _: tell(at), history.number)) as reading:
-        async for _, record in reading:
-            if record.offset >= history.size:
+    place = Place(JOURNAL.name, history.number)
+    async with aclosing(committed_records(history.kafka, [place])) as reading:
+        async for _, fetched in reading:
+            below = [one for one in fetched if one.offset < history.size]
+            yield [journal_dump.as_entry(history.number, one.offset, one.value) for one in below]
+            if len(below) < len(fetched):
                 return
-            yield record
+            tell(fetched[-1].offset)

@@ -108,14 +108,9 @@ def decide(task: Task) -> Outcome:
 
 
 async def _decide_from_kafka(history: OnKafka, course: Course, place: int) -> None:
-    batch = []
-    async for record in from_kafka(history, lambda at: _tell(place, at)):
-        batch.append(record)
-        if len(batch) == BATCH:
+    async for batch in from_kafka(history, lambda at: _tell(place, at)):
+        if batch:
             course.take(batch)
-            batch = []
-    if batch:
-        course.take(batch)
 
 
 def _begin(told: Any) -> None:
