@@ -1,7 +1,6 @@
 """The Faust app of a worker and the process around it: membership, agents that hand batches on, and the one table."""
 
 import asyncio
-import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ import faust
 import faust.streams
 import uvloop
 
-from agents import settings, stop, transport
+from agents import collector, settings, stop, transport
 from agents.access import KafkaAccess
 from agents.accounting import Instruments
 from agents.assignment import Assignment
@@ -23,9 +22,6 @@ HEARTBEAT_SECONDS = 1
 REQUEST_TIMEOUT_SECONDS = 40
 POLL_INTERVAL_MAX_SECONDS = 10 * 86_400.0  # a worker without partitions must not be thrown out of its group
 SWITCH_INTERVAL_SECONDS = 0.0005  # Faust's membership thread shares the GIL: 5 ms a hand-over would add up
-# Python looks for cycles each 700 new containers; a batch alone makes ten thousand, without a cycle. That was a fourth
-# of what an event cost. What cycles there are come of exceptions and tasks, a few for each batch.
-CONTAINERS_BEFORE_COLLECTION = 100_000
 RAW = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
 
 
@@ -34,8 +30,7 @@ def run(build: Callable[[], BatchApp]) -> NoReturn:
     if faust.streams._CStreamIterator is None:  # noqa: SLF001 - its slow twin acknowledges what it skips
         stop.at_once(stop.Code.MISCONFIGURED, "faust_without_cython", hint="install the wheel, unset NO_CYTHON")
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-    gc.freeze()
-    gc.set_threshold(CONTAINERS_BEFORE_COLLECTION, *gc.get_threshold()[1:])
+    collector.relax()
     # Ours alone is uvloop's. Faust's membership thread is stopped across threads in ways that Python's own loop
     # forgives, and that crashed uvloop's: exit by SIGSEGV after SIGTERM, seen twice in the fault suite.
     loop = uvloop.new_event_loop()

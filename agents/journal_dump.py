@@ -56,7 +56,7 @@ async def _partition(
     while at < end:
         for fetched in await _next(consumer, partition):
             if fetched.offset < end:
-                yield _record(partition, fetched.offset, fetched.value)
+                yield as_entry(partition.partition, fetched.offset, fetched.value)
         at = await consumer.position(partition)
         progress(min(at, end))
 
@@ -71,9 +71,14 @@ async def _next(consumer: AIOKafkaConsumer, partition: TopicPartition) -> list[C
                 return list(fetched.get(partition, ()))
 
 
-def _record(partition: TopicPartition, offset: int, value: bytes | None) -> JournalRecord:
+def as_entry(partition: int, offset: int, value: bytes | None) -> JournalRecord:
+    """What a record of the journal says.
+
+    Raises:
+        JournalError: it is no entry.
+    """
     try:
         return JournalRecord(offset, decode_entry(value or b""))
     except msgspec.MsgspecError as error:
-        where = f"{partition.topic}, partition {partition.partition}, offset {offset}"
+        where = f"{JOURNAL.name}, partition {partition}, offset {offset}"
         raise JournalError(f"{where}: not a journal entry of this release ({error}).") from error

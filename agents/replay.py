@@ -15,6 +15,7 @@ from agents.source_lines import OnRejected
 from agents.sources import OURS
 from streams.actions import Decision
 from streams.config import Config
+from streams.journal import ConfigVersion
 from streams.partition import Batch, JournalRecord, Partition
 from streams.sources import Sources
 from streams.turn import Witness
@@ -53,17 +54,28 @@ class Replay:
         self.refused: set[str] = set()
         self._partitions = {number: Partition(dict(table), witness) for number, table in self.tables.items()}
 
-    def apply(self, number: int, record: JournalRecord) -> list[Decision]:
-        """Apply one entry to a partition and return its decisions, in order."""
-        if number not in self._partitions:
-            self.tables[number], self._partitions[number] = {}, Partition({}, self._witness)
-        partition = self._partitions[number]
-        batch = partition.compute([record])
+    def apply(self, number: int, *records: JournalRecord) -> list[Decision]:
+        """Apply entries to a partition and return their decisions, in order."""
+        partition = self._partition(number)
+        batch = partition.compute(records)
         partition.adopt(batch)
         self._keep(number, batch)
+        self.passed_over += len(records) - sum(batch.counts.values())
         if partition.refused:
             self.refused.add(partition.refused)
         return batch.decisions
+
+    def suppose(self, number: int, version: ConfigVersion) -> None:
+        """Let a config version decide in a partition from here on, without an entry of the journal."""
+        partition = self._partition(number)
+        batch = partition.suppose(version)
+        partition.adopt(batch)
+        self._keep(number, batch)
+
+    def _partition(self, number: int) -> Partition:
+        if number not in self._partitions:
+            self.tables[number], self._partitions[number] = {}, Partition({}, self._witness)
+        return self._partitions[number]
 
     def _keep(self, number: int, batch: Batch) -> None:
         table = self.tables[number]
@@ -74,7 +86,6 @@ class Replay:
                 table[key] = blob
         for kind, count in batch.counts.items():
             self.entries[kind] = self.entries.get(kind, 0) + count
-        self.passed_over += not batch.counts
         self.repeated += batch.repeated
         self.forgotten += batch.forgotten
 

@@ -19,6 +19,7 @@ from bench import core, data, guard, mapping, page, pipeline, recovery_report, r
 from bench import public as on_public_data
 from bench import recovery as recovering
 from bench.archives import ArchiveError
+from bench.backtest import backtest
 from bench.figures import figures
 from bench.latency.command import latency, latency_faults
 from bench.peers_command import install, peers
@@ -42,6 +43,7 @@ app.command(latency)
 app.command(latency_faults)
 app.command(scale)
 app.command(figures)
+app.command(backtest)
 
 
 @app.command(name="pipeline")

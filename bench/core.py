@@ -9,8 +9,8 @@ from time import process_time, thread_time_ns
 
 from msgspec import Struct
 
+from agents.collector import relax
 from agents.decide import DecideWork
-from agents.faust_app import CONTAINERS_BEFORE_COLLECTION
 from agents.intake import IntakeWork
 from agents.unit_of_work import Place
 from agents.views import Views
@@ -74,9 +74,8 @@ def measure(prepared: Prepared, repeats: int, shipped: str) -> Core:
     parts |= {f"decide, {name}": partial(_decide, prepared, name) for name in prepared.journals}
     rows = {name: Row(name) for name in parts}
     gc.collect()
-    gc.freeze()  # as a worker does: what was there before isn't looked through again, and new things seldom
     thresholds = gc.get_threshold()
-    gc.set_threshold(CONTAINERS_BEFORE_COLLECTION, *thresholds[1:])
+    relax()  # as a worker does
     try:
         for _ in range(repeats):
             for name, run in parts.items():

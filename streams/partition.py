@@ -3,7 +3,6 @@
 `compute` takes entries in journal order and says what changes; `adopt` makes it so, once it is safely on the log.
 Between the two nothing else may be computed; a computed batch that is not adopted voids this object (due times have
 been taken off the heap): build a new one from the table.
-
 The same object serves the live worker, the replay and the tests: same entries, same decisions, byte for byte.
 """
 
@@ -16,21 +15,12 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from streams import beside, config, engine, state
+from streams import beside, config, engine, partition_record, state
 from streams.actions import Decision
 from streams.due_times import DueTimes
 from streams.forgotten import Forgotten
 from streams.journal import ConfigVersion, Entry, EventEntry, Forget, Release, Tick, kind_of
-from streams.partition_record import (
-    CONFIG_KEY,
-    FORGOTTEN_KEY,
-    PARTITION_KEY,
-    RESERVED_KEYS,
-    RUNAWAY_KEY,
-    PartitionRecord,
-    header,
-    take_record,
-)
+from streams.partition_record import CONFIG_KEY, FORGOTTEN_KEY, PARTITION_KEY, RESERVED_KEYS, RUNAWAY_KEY
 from streams.rules import Rules, compile_rules
 from streams.runaway import Runaway
 from streams.turn import Witness
@@ -77,17 +67,17 @@ class Partition:
     """
 
     def __init__(self, table: dict[bytes, bytes], witness: Witness | None = None) -> None:
-        record, self._witness = take_record(table), witness
-        self.position = record.position
-        self.clock_ms = record.clock_ms
-        self.refused = record.refused
+        record, self._witness = partition_record.take_record(table), witness
+        self.position, self.clock_ms, self.refused = record.position, record.clock_ms, record.refused
         self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY, RUNAWAY_KEY)}
         self._runaway = Runaway(self._own[RUNAWAY_KEY])
         self.rules = self._rules(self._own[CONFIG_KEY])
         self._forgotten = Forgotten(self._own[FORGOTTEN_KEY])
         self.table = table
         self._records, self._content_bytes = record.records, record.content_bytes
-        self._due = DueTimes((key, header(blob, record.position).due_ms) for key, blob in table.items())
+        self._due = DueTimes(
+            (key, partition_record.header(blob, record.position).due_ms) for key, blob in table.items()
+        )
         self._batch = Batch()
         self._shadow_due = self._find_shadow_due()
 
@@ -107,7 +97,8 @@ class Partition:
             if self._runaway.is_changed:
                 batch.changes[RUNAWAY_KEY] = self._runaway.encode()
             self._weigh(batch)
-            record = PartitionRecord(self.position, self.clock_ms, self._records, self._content_bytes, self.refused)
+            shape = (self._records, self._content_bytes, self.refused)
+            record = partition_record.PartitionRecord(self.position, self.clock_ms, *shape)
             batch.changes[PARTITION_KEY] = msgspec.msgpack.encode(record)
         return batch
 
@@ -121,6 +112,13 @@ class Partition:
                 table[key] = blob
             elif key != PARTITION_KEY:
                 self._own[key] = blob
+
+    def suppose(self, version: ConfigVersion) -> Batch:
+        """What changes if it decides from here on, without an entry of its own: for who asks what would have been."""
+        self._batch = Batch()
+        self._on_config(version)
+        self._weigh(self._batch)
+        return self._batch
 
     @property
     def applied(self) -> ConfigVersion | None:
@@ -213,16 +211,9 @@ class Partition:
 
     def _weigh(self, batch: Batch) -> None:
         """What the batch does to the number of records and of their bytes."""
-        own, table, records, content_bytes = self._own, self.table, self._records, self._content_bytes
-        for key, blob in batch.changes.items():
-            before = table.get(key) or own.get(key)
-            if before is not None:
-                records -= 1
-                content_bytes -= len(before)
-            if blob is not None:
-                records += 1
-                content_bytes += len(blob)
-        self._records, self._content_bytes = records, content_bytes
+        records, content_bytes = partition_record.weight(batch.changes, self.table, self._own)
+        self._records += records
+        self._content_bytes += content_bytes
 
     def _take(self, key: bytes, outcomes: engine.Outcomes) -> None:
         if outcomes.blob is not None:
@@ -249,11 +240,7 @@ class Partition:
         return self.clock_ms if self.clock_ms >= 0 else otherwise_ms
 
     def _rules(self, content: bytes | None) -> Rules:
-        """The rules as they decide here: less the triggers that the guard holds."""
-        return replace(_rules_of(content), held=self._runaway.held)
-
-
-def _rules_of(content: bytes | None) -> Rules:
-    """The rules of the last config version in the table; before the first one, everything is off."""
-    version = None if content is None else _decode_version(content)
-    return compile_rules(config.build({}) if version is None else config.decode(version.content, version.version))
+        """The rules as they decide here, less what the guard holds; before the first version, everything is off."""
+        version = None if content is None else _decode_version(content)
+        chosen = config.build({}) if version is None else config.decode(version.content, version.version)
+        return replace(compile_rules(chosen), held=self._runaway.held)

@@ -1,5 +1,7 @@
 """What the table keeps of a partition itself, and whether the rest of the table is what it says."""
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Struct
 
@@ -57,6 +59,22 @@ def take_record(table: dict[bytes, bytes]) -> PartitionRecord:
     if record.content_bytes != content_bytes:
         raise DamagedState(f"{content_bytes} bytes in {records} records, {record.content_bytes} were written")
     return record
+
+
+def weight(
+    changes: Mapping[bytes, bytes | None], table: Mapping[bytes, bytes], own: Mapping[bytes, bytes | None]
+) -> tuple[int, int]:
+    """How many records, and bytes of content, these changes add to the table and the partition's own records."""
+    records = content_bytes = 0
+    for key, blob in changes.items():
+        before = table.get(key) or own.get(key)
+        if before is not None:
+            records -= 1
+            content_bytes -= len(before)
+        if blob is not None:
+            records += 1
+            content_bytes += len(blob)
+    return records, content_bytes
 
 
 def header(blob: bytes, position: int) -> state.Header:

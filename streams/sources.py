@@ -45,6 +45,9 @@ class Sources(Struct, frozen=True):
         return (*self.topics, *self.retired)
 
 
+NONE = Sources(topics=(), retired=(), readers={})  # for who reads the journal and what came of it alone
+
+
 def built(document: SourcesDocument, tables: Tables, currencies: AbstractSet[str]) -> Sources:
     """The sources of a document that is free of faults (`streams.mapping.faults`).
 

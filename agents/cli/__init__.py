@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 from agents.cli.output import USAGE, CommandError, message
 
 COMMANDS: dict[str, str] = {
+    "backtest": "What other rules would have decided on the same history.",
     "config": "Check the rules, and put a version of them into the journal.",
     "customer": "A customer's timeline and state, and why nothing was sent.",
     "demo": "See it work: customers, events and decisions on this machine.",

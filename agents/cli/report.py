@@ -70,13 +70,13 @@ def _compare(dump: Path | None, *, json: bool) -> int:
     if json:
         print_json(found)
     else:
-        _section(
+        section(
             "In shadow, beside live: candidates by occasion",
             ("trigger", "live", "shadow", "both", "only live", "only shadow", "precision live", "precision shadow"),
             (
                 (
                     *(one.trigger, one.live, one.shadow, one.both, one.only_live, one.only_shadow),
-                    *(_told(one.precision_live), _told(one.precision_shadow)),
+                    *(told(one.precision_live), told(one.precision_shadow)),
                 )
                 for one in found
             ),
@@ -87,7 +87,7 @@ def _compare(dump: Path | None, *, json: bool) -> int:
             for side, several in (("live", one.examples_only_live), ("shadow", one.examples_only_shadow))
             for example in several
         ]
-        _section("Examples of what only one decided", ("trigger", "only", "decision", "action", "because"), examples)
+        section("Examples of what only one decided", ("trigger", "only", "decision", "action", "because"), examples)
     return FINE
 
 
@@ -115,30 +115,31 @@ def ledger(dump: Path | None, *, keeps_decisions: bool = False) -> "Ledger":
 
 
 def _show(found: "Figures") -> None:
-    _section(
+    section(
         "Fraud checks: cardholders who were asked and said that it was fraud",
         ("trigger", "config version", "asked", "no answer yet", "precision"),
-        ((one.trigger, one.config_version, one.asked, one.unanswered, _told(one.precision)) for one in found.fraud),
+        ((one.trigger, one.config_version, one.asked, one.unanswered, told(one.precision)) for one in found.fraud),
     )
-    _section(
+    section(
         "Offers: how often they were taken",
         ("action", "offer", "segment", "opened", "declined", "accepted"),
         (
-            (one.action, one.offer or "-", one.segment, one.opened, one.declined, _told(one.accepted))
+            (one.action, one.offer or "-", one.segment, one.opened, one.declined, told(one.accepted))
             for one in found.acceptance
         ),
     )
-    _section(
+    section(
         "Uplift: conversions with an offer, against the hold-out group",
         ("trigger", "treated", "held out", "effect"),
-        ((one.trigger, _told(one.treated), _told(one.held_out), one.statement) for one in found.uplift),
+        ((one.trigger, told(one.treated), told(one.held_out), one.statement) for one in found.uplift),
     )
     for title, several in (("Not sent, and why", found.silences), ("Held for a time, and why", found.holds)):
         rows = ((one.trigger, one.reason, one.count) for one in several)
-        _section(title, ("trigger", "reason", "count"), rows)
+        section(title, ("trigger", "reason", "count"), rows)
 
 
-def _section(title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+def section(title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+    """A table below its title."""
     several = list(rows)
     sys.stdout.write(f"\n{title}\n")
     if several:
@@ -147,7 +148,7 @@ def _section(title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, 
         sys.stdout.write("Nothing yet.\n")
 
 
-def _told(share: "Share") -> str:
+def told(share: "Share") -> str:
     """As in `41 of 100, 41.0 % (31.9 to 50.8)`."""
     if share.share is None or share.low is None or share.high is None:
         return "none yet"

@@ -71,7 +71,7 @@ def measure(generated: Generated, rules: Config, order: Order) -> Outcome:
 def journal(records: Iterable[SourceRecord], rules: Config, order: Order) -> Iterator[JournalRecord]:
     """The records as one journal partition, an hour between ticks; sorted by event time there are no repeats."""
     yield JournalRecord(0, ConfigVersion(rules.version, config.encode(rules), 0))
-    happened = _by_arrival(records) if order == "arrival" else _by_event_time(records)
+    happened = by_arrival(records) if order == "arrival" else _by_event_time(records)
     offset = ticked_ms = 0
     for at_ms, topic, event in happened:
         if at_ms >= ticked_ms + HOUR_MS:
@@ -81,13 +81,14 @@ def journal(records: Iterable[SourceRecord], rules: Config, order: Order) -> Ite
         yield JournalRecord(offset, EventEntry(event, Source(topic, 0, offset)))
 
 
-def _by_arrival(records: Iterable[SourceRecord]) -> Iterator[tuple[int, str, AnyEvent]]:
+def by_arrival(records: Iterable[SourceRecord]) -> Iterator[tuple[int, str, AnyEvent]]:
+    """When each record arrives, its topic, and its event."""
     for record in records:
         yield record.timestamp, record.topic, _DECODERS[record.topic].decode(bytes(record.value))
 
 
 def _by_event_time(records: Iterable[SourceRecord]) -> Iterator[tuple[int, str, AnyEvent]]:
-    once = {event.id: (event.at_ms, topic, event) for _, topic, event in _by_arrival(records)}
+    once = {event.id: (event.at_ms, topic, event) for _, topic, event in by_arrival(records)}
     yield from sorted(once.values(), key=lambda one: (one[0], one[2].id))
 
 

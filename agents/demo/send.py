@@ -80,7 +80,7 @@ async def send_records(producer: aiokafka.AIOKafkaProducer, records: Iterable[So
     batches: dict[Place, list[Record]] = {}
     for record in records:
         key = record.key.encode()
-        place = Place(record.topic, _number(key))
+        place = Place(record.topic, number_of(key))
         batches.setdefault(place, []).append(Record(key, bytes(record.value)))
     sent = {place: await append_batches(producer, place, some) for place, some in batches.items()}
     ends = {}
@@ -99,7 +99,7 @@ async def _tick(producer: aiokafka.AIOKafkaProducer, times_ms: Iterable[int]) ->
 
 
 @lru_cache(1 << 16)
-def _number(key: bytes) -> int:
+def number_of(key: bytes) -> int:
     """The key's partition, as the Java client has it."""
     return int(murmur2(key) & 0x7FFFFFFF) % topics.PARTITIONS
 

@@ -101,8 +101,13 @@ def _uplift(offers: Iterable[Offer]) -> Iterator[Uplift]:
         treated, held_out = (
             _converted([one for one in several if one.is_held_out is group]) for group in (False, True)
         )
-        difference = difference_of(treated, held_out)
-        yield Uplift(trigger, treated, held_out, difference, _statement(treated, held_out, difference))
+        yield uplift_of(trigger, treated, held_out)
+
+
+def uplift_of(trigger: str, treated: Share, held_out: Share) -> Uplift:
+    """One share of conversions less the other, with what can be said of it."""
+    difference = difference_of(treated, held_out)
+    return Uplift(trigger, treated, held_out, difference, _statement(treated, held_out, difference))
 
 
 def _converted(offers: list[Offer]) -> Share:

@@ -231,3 +231,30 @@ def test_a_forgotten_customer_is_gone_from_the_table(rules: Config) -> None:
     assert len(decided) == 1
     assert b"ada" not in replay.tables[0]
     assert CONFIG_KEY in replay.tables[0]
+
+
+def test_entries_at_once_are_the_same_as_one_by_one(rules: Config) -> None:
+    records = [record for _, record in decoded_journal(rules)]
+    one_by_one, at_once = Replay(), Replay()
+    first = [decision for record in records for decision in one_by_one.apply(0, record)]
+    second = at_once.apply(0, *records, *records[:5])
+    assert [encode_decision(one) for one in first] == [encode_decision(one) for one in second] != []
+    assert at_once.tables == one_by_one.tables
+    assert (at_once.entries, at_once.passed_over) == (one_by_one.entries, 5)
+
+
+def test_a_supposed_version_decides_as_one_of_the_journal(rules: Config) -> None:
+    [(_, first), *rest] = decoded_journal(rules)
+    assert isinstance(first.entry, ConfigVersion)
+    journaled, supposed = Replay(), Replay()
+    journaled.apply(0, first)
+    supposed.suppose(0, first.entry)
+    assert supposed.passed_over == 0
+    records = [record for _, record in rest]
+    assert journaled.apply(0, *records) == supposed.apply(0, *records) != []
+    assert journaled.tables == supposed.tables
+
+
+def decoded_journal(rules: Config) -> list[tuple[int, JournalRecord]]:
+    lines = lines_of([*TESTED_CARD, *(one.text for one in generated(300))])
+    return [(0, record) for record in source_lines.journal(lines, rules, lambda *_: None)]
