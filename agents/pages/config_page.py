@@ -16,8 +16,7 @@ has its default (of a map, that of the file as shipped); a key that isn't listed
 is in the [README](../../README.md#environment); how to change a rule on a live system, in
 [Change a rule](../change-a-rule.md)."""
 _COLUMNS = ("key", "type", "default", "bounds", "meaning")
-_MODES = """
-| key | type | default | meaning |
+_MODES = """| key | type | default | meaning |
 |---|---|---|---|
 | `triggers.NAME.mode` | one of `off`, `shadow`, `live` | `off` | `shadow` decides and records, and sends nothing |
 | `triggers.NAME.shadow` | parameters of the trigger | | a second set, tried out beside the live one |
@@ -30,19 +29,20 @@ def documentation() -> str:
     parts = [_HEAD]
     for name, schema in config_schema.schemas().items():
         parts += ["", f"## {name.replace('.json', '.yaml')}", "", *_file(schema)]
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def _file(schema: Shape) -> Iterator[str]:
     """A file has one key at its top; below it are its own keys, or the triggers by name."""
     for key, shape in schema["properties"].items():
-        yield one_line(str(shape.get("description", "")))
+        yield from (one_line(str(shape.get("description", ""))), "")
         if key == "triggers":
             yield _MODES
             yield from table(("trigger", "says"), map(_trigger, shape["properties"].items()))
         else:
+            form, _, below = _keys(shape, schema["definitions"])
+            yield from table(_COLUMNS, _rows(f"{key}{form}", below, schema["definitions"]))
             yield ""
-            yield from table(_COLUMNS, _rows(key, shape, schema["definitions"]))
 
 
 def _trigger(named: tuple[str, Shape]) -> tuple[str, str]:
@@ -51,43 +51,52 @@ def _trigger(named: tuple[str, Shape]) -> tuple[str, str]:
 
 
 def _rows(path: str, shape: Shape, definitions: Shape, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """A row for each key, and below one that holds keys itself, their rows; `above` are the shapes on the way."""
+    """A row for each key, and below one that holds keys itself, their rows; `above` are the structs on the way."""
     told = attributes(shape)
     for name, one in shape.get("properties", {}).items():
-        inner, form = _inner(one)
-        place = f"{path}.{name}{form if inner else ''}"
+        form, struct, below = _keys(one, definitions)
+        place = f"{path}.{name}{form}"
         words = one_line(str(one.get("description") or told.get(name, ""))).rstrip(".")
-        if inner is None or inner in above:
+        if not below or struct in above:
             missing = name in shape.get("required", ())
-            yield f"`{place}`", kind(one), default(one, is_required=missing), bounds(one), words
+            yield f"`{path}.{name}`", kind(one), default(one, is_required=missing), bounds(one), words
             continue
-        below = _with_defaults(definitions[inner], one.get("default"))
-        yield f"`{place}`", "keys below", "", "", words or summary(below).rstrip(".")
-        yield from _rows(place, below, definitions, (*above, inner))
+        yield (
+            f"`{place}`",
+            kind(one).replace(struct, "keys below") if struct else "keys below",
+            "",
+            "",
+            words or summary(below).rstrip("."),
+        )
+        yield from _rows(place, _with_defaults(below, one.get("default")), definitions, (*above, struct))
 
 
 def _with_defaults(shape: Shape, given: Any) -> Shape:
     """A shape as it stands in a place whose default says what its keys are there."""
     if not isinstance(given, dict):
         return shape
-    properties = {
+    said = {
         name: one | ({"default": given[name]} if name in given else {}) for name, one in shape["properties"].items()
     }
-    return shape | {
-        "properties": properties,
-        "required": [name for name in shape.get("required", ()) if name not in given],
-    }
+    return shape | {"properties": said, "required": [name for name in shape.get("required", ()) if name not in given]}
 
 
-def _inner(shape: Shape) -> tuple[str | None, str]:
-    """The shape whose keys stand below this one, if any, and what leads to it: a name of free choice, or a place."""
-    form = ""
-    while True:
+def _keys(shape: Shape, definitions: Shape) -> tuple[str, str, Shape]:
+    """What leads from a key to the keys below it (a name of free choice, a place), their struct's name, their shape.
+
+    The shape is empty where there are none.
+    """
+    form = struct = ""
+    while "properties" not in shape:
+        inner = shape.get("items" if shape.get("type") == "array" else "additionalProperties")
+        options = [one for one in shape.get("anyOf", ()) if one != {"type": "null"}]
+        options = [one for one in options if reference_of(one)] or options
         if name := reference_of(shape):
-            return name, form
-        if shape.get("type") == "object" and isinstance(shape.get("additionalProperties"), dict):
-            shape, form = shape["additionalProperties"], f"{form}.NAME"
-        elif shape.get("type") == "array" and shape.get("items"):
-            shape, form = shape["items"], f"{form}[]"
+            struct, shape = name, definitions[name]
+        elif isinstance(inner, dict) and inner:
+            shape, form = inner, f"{form}{'[]' if shape['type'] == 'array' else '.NAME'}"
+        elif len(options) == 1:
+            [shape] = options
         else:
-            return None, ""
+            return "", "", {}
+    return form, struct, shape
