@@ -9,10 +9,12 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-full faults faults-long faults-selftest quality docs site lock clean
+.PHONY: help install demo test lint bench bench-full faults faults-long faults-selftest quality docs site lock clean
 
 help:  ## say what there is (also without a target)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
+
+install: $(INSTALLED)  ## put what is needed into .venv, by hash
 
 demo: $(INSTALLED)  ## see it work: Kafka, Redis, customers, events, and what is decided on them
 	$(BIN)/bellwether demo

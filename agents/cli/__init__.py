@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "learn": "Propose a config version from what came of decisions.",
     "replay": "Decide again from a file, without Kafka.",
     "report": "What came of decisions: precision, acceptance, uplift, silence.",
+    "send": "Send source records from a file to their topics.",
     "stack": "Kafka and Redis on this machine, without Docker.",
     "state": "Make the customers' states anew from the journal.",
     "topics": "Create the topics, check them, or describe them to other tools.",
