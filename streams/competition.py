@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from streams.facts import Facts
 from streams.policy import Policy
-from streams.remember import risks, shares
+from streams.remember import shares
 from streams.state import Proposal
 
 OTHER = "other"
@@ -33,9 +33,9 @@ def segment_of(value_minor: int, policy: Policy) -> str:
     return max(reached)[1] if reached else OTHER
 
 
-def choose(proposal: Proposal, facts: Facts, policy: Policy, now_ms: int) -> Choice:
-    """The best offer for a proposal, by its trigger's share of the risk now; a proposal that saw no risk has none."""
-    share = shares(risks(facts, now_ms, policy)).get(proposal.trigger, 0.0) if proposal.candidate.risk else 0.0
+def choose(proposal: Proposal, several: dict[str, float], facts: Facts, policy: Policy) -> Choice:
+    """The best offer for a proposal, by its trigger's share of these risks; a proposal that saw no risk has none."""
+    share = shares(several).get(proposal.trigger, 0.0) if proposal.candidate.risk else 0.0
     return best_offer(proposal.candidate.action, share, facts, policy)
 
 

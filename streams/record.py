@@ -33,10 +33,10 @@ def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: 
     candidate = proposal.candidate
     held_until_ms = ruling.until_ms if ruling.outcome == "held" else None
     identity = proposal.id if held_until_ms is None else held_id(proposal.id, ruling.reason or "", at.now_ms)
-    several = remember.risks(facts, at.now_ms, rules.policy) if proposal.family == "retention" else {}
+    several = _risks(proposal, ruling, facts, rules, at)
     risk = remember.combined(several) if several else candidate.risk
     value_minor = facts.worth_minor()
-    choice = choose(proposal, facts, rules.policy, at.now_ms) if _is_offer(proposal) else None
+    choice = choose(proposal, several, facts, rules.policy) if _is_offer(proposal) else None
     return Decision(
         id=identity,
         candidate=proposal.id,
@@ -68,6 +68,16 @@ def decided(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: 
         held_until_ms=held_until_ms,
         traceparent=proposal.traceparent,
     )
+
+
+def _risks(proposal: Proposal, ruling: Ruling, facts: Facts, rules: Rules, at: Circumstances) -> dict[str, float]:
+    """The risks behind a decision of retention. What a shadow trigger saw counts here, and nowhere else."""
+    if proposal.family != "retention":
+        return {}
+    several = remember.risks(facts, at.now_ms, rules.policy)
+    if ruling.outcome == "shadow" and proposal.candidate.risk:
+        several[proposal.trigger] = proposal.candidate.risk
+    return dict(sorted(several.items()))
 
 
 def _is_offer(proposal: Proposal) -> bool:

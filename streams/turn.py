@@ -125,14 +125,14 @@ class Turn:
 
     def _settle(self, listener: Listener, candidate: Candidate) -> None:
         one, at, policy = listener.trigger, self.circumstances, self.rules.policy
-        if candidate.risk is not None:
+        if candidate.risk is not None and not listener.shadow:
             remember.remember_signal(self.customer.facts, remember.source_of(one), candidate.risk, at.now_ms, policy)
         identity = candidate_id(one.name, at.customer, candidate.action, candidate.causes)
         if identity in self._known():
             return  # the same of the same causes: events of other topics came late
         proposal = Proposal(identity, one.name, one.family, candidate, at.traceparent)
         ruling = self._judge(proposal)
-        if ACTIONS[candidate.action].is_offer and ruling.outcome == "sent" and not listener.shadow:
+        if ACTIONS[candidate.action].is_offer and ruling.outcome == "sent":
             self._hold(proposal, Ruling("held", COLLECTING, at.now_ms + milliseconds(policy.collect_for)))
         else:
             self._carry_out(proposal, ruling)
@@ -181,7 +181,9 @@ class Turn:
 
     def _worth(self, proposal: Proposal) -> tuple[float, float, str]:
         """What a candidate competes by: the worth of its best offer; then its own risk, then its name."""
-        choice = choose(proposal, self.customer.facts, self.rules.policy, self.circumstances.now_ms)
+        facts, policy = self.customer.facts, self.rules.policy
+        several = remember.risks(facts, self.circumstances.now_ms, policy)
+        choice = choose(proposal, several, facts, policy)
         return choice.worth_minor, proposal.candidate.risk or 0.0, proposal.id
 
     def _carry_out(self, proposal: Proposal, ruling: Ruling) -> None:

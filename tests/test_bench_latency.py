@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hdrh.histogram import HdrHistogram
 
+from agents import config_files, settings
 from agents.currencies import CURRENCIES
 from bench import page, report
 from bench.latency import judging, points, sites
@@ -18,6 +19,7 @@ from bench.latency.points import Point
 from bench.latency.reader import Arrival
 from bench.latency.schedule import NS, Schedule
 from streams import topics
+from streams.config_diff import differences
 from streams.events import CardTransaction
 from streams.intake import Reader
 
@@ -35,6 +37,12 @@ def driven(count: int = 100, *, late_us: Iterable[int] = (1,), acked_ns: dict[in
     for value in late_us:
         late.record_value(value)
     return Driven(Schedule(10 * NS, 1.0, 0, count), late.encode().decode(), acked_ns or {}, [], is_quick=True)
+
+
+def test_the_load_is_not_held_as_a_trigger_that_runs_away() -> None:
+    shipped = config_files.load(settings.PACKAGED_CONFIG)
+    (only,) = differences(shipped, sites.rules())
+    assert only.path == "policy.runaway.fraud.floor"
 
 
 def test_events_are_due_at_an_even_pace_however_many_there_were() -> None:

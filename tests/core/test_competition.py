@@ -6,6 +6,7 @@ from streams.competition import Choice, best_offer, choose, segment_of
 from streams.events import Cause
 from streams.facts import Facts, Signal
 from streams.policy import Offer, Policy
+from streams.remember import risks
 from streams.state import Proposal
 from streams.trigger import Candidate
 
@@ -20,6 +21,11 @@ def known(value_minor: int, **signals: Signal) -> Facts:
 
 def best(value_minor: int, risk: float = 0.5, **policy: Any) -> Choice:
     return best_offer("loan_offer", risk, known(value_minor), Policy(**{"offers": OFFERS} | policy))
+
+
+def worth_minor(proposal: Proposal, facts: Facts, now_ms: int) -> float:
+    policy = Policy(offers={})
+    return choose(proposal, risks(facts, now_ms, policy), facts, policy).worth_minor
 
 
 def test_a_segment_is_the_highest_whose_least_value_is_reached() -> None:
@@ -49,13 +55,13 @@ def test_a_proposal_counts_for_its_share_of_the_risk_that_is_left() -> None:
     facts = known(100_000, here=Signal(0.5, 0), there=Signal(0.5, 0))
     candidate = Candidate(action="loan_offer", at_ms=0, causes=(Cause("e", 0),), because="", risk=0.5)
     here = Proposal("one", "here", "retention", candidate)
-    assert choose(here, facts, Policy(offers={}), 0).worth_minor == 0.05 * 0.375 * 100_000
+    assert worth_minor(here, facts, 0) == 0.05 * 0.375 * 100_000
     later_ms = 45 * 86_400_000  # half of the time in which a signal fades
     facts.dossier.signals["there"] = Signal(0.5, later_ms)
-    assert choose(here, facts, Policy(offers={}), later_ms).worth_minor == 0.05 * round(0.625 / 3, 6) * 100_000
+    assert worth_minor(here, facts, later_ms) == 0.05 * round(0.625 / 3, 6) * 100_000
 
 
 def test_a_proposal_that_saw_no_risk_has_no_part_in_it() -> None:
     facts = known(100_000, here=Signal(0.5, 0))
     candidate = Candidate(action="loan_offer", at_ms=0, causes=(Cause("e", 0),), because="")
-    assert choose(Proposal("one", "here", "retention", candidate), facts, Policy(offers={}), 0).worth_minor == 0
+    assert worth_minor(Proposal("one", "here", "retention", candidate), facts, 0) == 0
