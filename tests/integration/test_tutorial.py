@@ -19,6 +19,7 @@ PAGE = ROOT / "docs" / "tutorial.md"
 COPIED = ("agents", "config", "docs", "streams", "tests", "Makefile", "pyproject.toml", "requirements.lock")
 STEP = re.compile(r"(?:^(Added to )?`([^`\n]+)`\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 END = "--- end of a step ---"
+AS_IN_A_TERMINAL = {"COLUMNS": "100", "PYTHONUNBUFFERED": "1"}  # results and messages in the order they are said
 SECONDS_MAX = 400  # of all of it, on a busy machine; on an idle one it takes a good minute
 
 
@@ -69,7 +70,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
 def environment(clone: Path) -> dict[str, str]:
     """What a newcomer's shell has, and where this copy's code is."""
     kept = {name: os.environ[name] for name in ("HOME", "PATH", "LANG", "XDG_CACHE_HOME") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(clone), "BELLWETHER_HTTP": "127.0.0.1:0", "COLUMNS": "100"}
+    return {**kept, "PYTHONPATH": str(clone), "BELLWETHER_HTTP": "127.0.0.1:0", **AS_IN_A_TERMINAL}
 
 
 def run(script: str, clone: Path) -> str:
