@@ -1,6 +1,7 @@
 """`python -m bench`: measure, print, and keep the result if asked to."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,7 @@ from agents import config_files, settings
 from agents.cli.output import OUT_OF_REACH
 from agents.demo.commit import commit
 from agents.demo.generator import SourceRecord
+from agents.stack import kafka
 from bench import core, data, guard, page, pipeline, recovery_report, report
 from bench import public as on_public_data
 from bench import recovery as recovering
@@ -24,6 +26,7 @@ from bench.scaling.command import scale
 from streams import config
 from streams.config import Config
 
+BROKER_JVM = "-XX:+UseSerialGC"  # with the optimizing compiler, as a broker has it that runs for long
 SHIPPED = "shipped triggers"
 FEW = ("balance_drop", "card_testing", "fraud_verdict")  # what was there first: what do the others add?
 RESULT = Path("docs/results/first-benchmark.md")
@@ -149,4 +152,5 @@ def _keep(measured: report.Report, files: list[Path], *, save: bool) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault(kafka.PERFORMANCE, BROKER_JVM)
     app()

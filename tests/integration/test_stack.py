@@ -111,12 +111,14 @@ def test_servers_listen_on_loopback_only(started: stack.Stack) -> None:
         assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
 
 
-async def test_clients_are_told_the_advertised_port(tmp_path: Path) -> None:
+async def test_clients_are_told_the_advertised_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(kafka.PERFORMANCE, "-XX:+UseSerialGC -XX:TieredStopAtLevel=3")
     advertised = free_port()
     with stack.running(
         tmp_path, kafka_advertised_port=advertised, kafka_properties={"broker.rack": "third"}
     ) as proxied:
         assert proxied.kafka == f"127.0.0.1:{advertised}"
+        assert "-XX:TieredStopAtLevel=3" in psutil.Process(proxied.pids["kafka"]).cmdline()
         client = AIOKafkaClient(bootstrap_servers=f"127.0.0.1:{proxied.kafka_part.port}")
         await client.bootstrap()
         told = client.cluster.brokers()
