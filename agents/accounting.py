@@ -44,6 +44,8 @@ def taken_in(
     for place, records in fetched.items():
         metrics.records.add(place.topic, "journaled", count=len(records) - dead.get(place.topic, 0))
         metrics.records.add(place.topic, "dead", count=dead.get(place.topic, 0))
+    oldest_ms = min(records[0].timestamp for records in fetched.values())
+    metrics.intake_lag_seconds.observe(values=(time.time() - oldest_ms / MS_PER_SECOND,))
 
 
 def decided(metrics: Metrics, partition: Partition, batch: Batch, records: Sequence[Fetched]) -> None:

@@ -47,6 +47,7 @@ class Assignment:
         self._kafka = kafka
         self._stages = stages
         self._instruments = instruments
+        instruments.metrics.partitions.set_function(lambda: len(self.holdings))
         instruments.metrics.customers.set_function(lambda: sum(map(len, self.tables.values())))
         self._ready = False
         self._reader_to_be: Reader | None = None

@@ -5,6 +5,7 @@ known label value there from the start at 0. A value that isn't on its label's l
 event can become a label. Once for each batch: `metrics.records.add(topic, outcome, count=12)`.
 """
 
+import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import accumulate, product
@@ -73,6 +74,7 @@ def catalogue(dead_letter_reasons: Iterable[str] = (), suppression_reasons: Iter
         Metric("journal_entries_total", "counter", "Journal entries applied.", (_label("kind", *journal.KINDS),)),
         Metric("decisions_total", "counter", "Decisions.", decided),
         Metric("suppressions_total", "counter", "Actions that were not sent.", (silent,)),
+        Metric("intake_lag_seconds", "histogram", "From a batch's oldest source record to its commit.", (), _LAG),
         Metric("decision_lag_seconds", "histogram", "From an event to the commit of its decisions.", (cause,), _LAG),
         Metric("batch_duration_seconds", "histogram", "Time for one batch, begin to adoption.", (stage,), _DURATION),
         Metric("batch_records", "histogram", "Records in one batch.", (stage,), _RECORDS),
@@ -81,6 +83,8 @@ def catalogue(dead_letter_reasons: Iterable[str] = (), suppression_reasons: Iter
         Metric("last_entry_timestamp_seconds", "gauge", "When a journal entry was last applied."),
         Metric("last_tick_timestamp_seconds", "gauge", "Journal time of the last tick applied."),
         Metric("recovery_duration_seconds", "gauge", "How long the last recovery took."),
+        Metric("clock_timestamp_seconds", "gauge", "The worker's clock now; a wrong one differs from Prometheus's."),
+        Metric("partitions", "gauge", "Journal partitions held here."),
         Metric("customers", "gauge", "Customers whose state is held here."),
         Metric("messages_held", "gauge", "Actions that wait for a reason to pass."),
         Metric("timers_overdue", "gauge", "Due times that the last tick passed but did not fire yet."),
@@ -200,6 +204,7 @@ class Metrics:
         self.decisions = self._counter("decisions_total")
         self.suppressions = self._counter("suppressions_total")
         self.transactions = self._counter("transactions_total")
+        self.intake_lag_seconds = self._histogram("intake_lag_seconds")
         self.decision_lag_seconds = self._histogram("decision_lag_seconds")
         self.batch_duration_seconds = self._histogram("batch_duration_seconds")
         self.batch_records = self._histogram("batch_records")
@@ -207,6 +212,9 @@ class Metrics:
         self.last_entry_timestamp_seconds = self._gauge("last_entry_timestamp_seconds")
         self.last_tick_timestamp_seconds = self._gauge("last_tick_timestamp_seconds")
         self.recovery_duration_seconds = self._gauge("recovery_duration_seconds")
+        self.clock_timestamp_seconds = self._gauge("clock_timestamp_seconds")
+        self.clock_timestamp_seconds.set_function(time.time)
+        self.partitions = self._gauge("partitions")
         self.customers = self._gauge("customers")
         self.messages_held = self._gauge("messages_held")
         self.timers_overdue = self._gauge("timers_overdue")

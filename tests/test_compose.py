@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "config/prometheus.yml").read_text())
+PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "config/prometheus/prometheus.yml").read_text())
 ONE_SHOTS = {
     needed
     for service in SERVICES.values()
@@ -101,7 +101,7 @@ def test_addresses_name_services_and_the_ports_they_listen_on() -> None:
 def test_mounted_files_and_volumes_exist() -> None:
     for service in SERVICES.values():
         for source in (volume.split(":")[0] for volume in service.get("volumes", [])):
-            assert (ROOT / source).is_file() if source.startswith("./") else source in COMPOSE["volumes"]
+            assert (ROOT / source).exists() if source.startswith("./") else source in COMPOSE["volumes"]
 
 
 def test_prometheus_scrapes_the_workers_where_they_answer() -> None:

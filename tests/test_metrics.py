@@ -18,6 +18,7 @@ from streams.actions import OUTCOMES
 
 UNITS = ("_seconds", "_bytes", "_records", "_entries", "_info")
 COUNTS_OF_THINGS = {
+    "partitions",
     "customers",
     "messages_held",
     "timers_overdue",
