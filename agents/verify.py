@@ -7,6 +7,7 @@ don't show an event that was applied twice: states do.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -157,8 +158,9 @@ async def settled(kafka: str, sources: Sources = OURS) -> bool:
     """Whether the workers have nothing left to read: beyond what the group committed there are no records."""
     places = _places([*sources.topics, topics.JOURNAL])
     positions = await committed_positions(kafka, topics.APP, places)
-    async for _ in committed_records(kafka, places, positions):
-        return False
+    async with aclosing(committed_records(kafka, places, positions)) as left:
+        async for _ in left:
+            return False
     return True
 
 

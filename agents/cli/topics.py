@@ -1,5 +1,6 @@
 """`bellwether topics`: make the topics, or say what is wrong with them."""
 
+import sys
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -11,13 +12,14 @@ from agents.cli.output import FINDINGS, FINE, Json, message, on_kafka, print_jso
 
 app = App(
     name="topics",
-    help="""Create the topics that Bellwether reads and writes, or check them.
+    help="""Create the topics that Bellwether reads and writes, check them, or describe them to other tools.
 
 For example:
 
     bellwether topics create
     bellwether topics create --replication-factor 3
     bellwether topics check --json
+    bellwether topics asyncapi > asyncapi.json
 """,
     help_format="plaintext",
 )
@@ -50,3 +52,12 @@ def check(*, json: Json = False) -> int:
         print_table(("topic", "aspect", "expected", "found", "remedy"), rows)
     message(f"{len(findings)} findings." if findings else "All topics are as they should be.")
     return FINDINGS if findings else FINE
+
+
+@app.command
+def asyncapi() -> int:
+    """Print an AsyncAPI 3.0 document of all topics: who writes, keys, headers, and the schema of each message."""
+    from agents.pages.reference import topics_document  # noqa: PLC0415 - it imports what create and check don't need
+
+    sys.stdout.write(topics_document())
+    return FINE
