@@ -16,7 +16,8 @@ from tests.test_docs import FENCED, PAGES, ROOT
 
 CLI_PAGE = ROOT / "docs" / "reference" / "cli.md"
 RUN = re.compile(
-    r"(?:^|[(=|&;])\s*(?:[A-Z_]+=\S+\s+)*(?:\.venv/bin/)?((?:bellwether|python -m [\w.]+)(?: (?:'[^']*'|[^|&;<>()#'])+)?)(?=$|[\s|&;<>()#])"
+    r"(?:^|[(=|&;])\s*(?:[A-Z_]+=\S+\s+)*(?:\.venv/bin/)?"  # a command begins here, maybe after variables for it
+    r"((?:bellwether|python -m [\w.]+)(?: (?:'[^']*'|[^|&;<>()#'])+)?)(?=$|[\s|&;<>()#])"
 )
 REDIRECTION = re.compile(r"\s\d?>>?\s*(?:&\d|\S+)")
 
