@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
+from agents import clients
 from streams import topics
 from streams.topics import Topic
 
@@ -103,7 +104,7 @@ async def _until_known(admin: Any, names: set[str]) -> None:
 
 @asynccontextmanager
 async def _admin(bootstrap: str) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="bellwether-admin")
+    admin = AIOKafkaAdminClient(**clients.to_kafka(bootstrap), client_id="bellwether-admin")
     try:
         await admin.start()
         yield admin

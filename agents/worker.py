@@ -12,7 +12,7 @@ from typing import NoReturn
 import msgspec
 import structlog
 
-from agents import clock, drains, faust_app, logs, settings, stop
+from agents import access_check, clock, drains, faust_app, logs, settings, stop
 from agents.accounting import Instruments
 from agents.health import Health, serving
 from agents.metrics import Metrics
@@ -104,6 +104,10 @@ def main() -> NoReturn:
         limits = drains.limits(os.environ.get(settings.DEAD_LETTERS, ""))
     except (settings.SettingsError, msgspec.ValidationError) as error:
         stop.at_once(stop.Code.MISCONFIGURED, "environment_refused", error=str(error))
+    try:
+        asyncio.run(access_check.require(known))
+    except access_check.AccessRefusedError as error:
+        stop.at_once(stop.Code.ACCESS_REFUSED, "access_refused", error=str(error))
     run(known, ticks, limits)
 
 

@@ -46,6 +46,25 @@ class Row(Struct):
     faults: list[str] = []
 
 
+class Figure(Struct, frozen=True):
+    """A program in short: CPU of an event, and how many times that of the reference it is."""
+
+    cpu_us: float
+    ratio: float | None
+
+
+def figures(report: Report, job: str) -> dict[str, Figure]:
+    """Every program that did the job on uniform customers: medians of what counts, on the most events."""
+    pairs = [pair for pair in report.compared.pairs if (pair.peer.job, pair.peer.skew) == (job, "uniform")]
+    found = {}
+    for row in sorted(_rows(pairs, report.compared), key=lambda row: row.events):
+        if row.runs and not row.faults:
+            between = ratio([_ratio_of(pair) for pair in row.pairs if _counts(pair, report.compared)])
+            cpu_us = median(run.cpu_us for run in row.runs)
+            found[row.contestant] = Figure(cpu_us, None if between is None else between.median)
+    return found
+
+
 def as_json(report: Report) -> bytes:
     """With every run."""
     return msgspec.json.format(msgspec.json.encode(report)) + b"\n"

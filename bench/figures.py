@@ -12,7 +12,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from bench import page
+from bench import page, targets
+from bench.comparison_report import Report as Comparison
 from bench.latency import outages_report
 from bench.latency import report as latency_report
 from bench.pipeline import Run
@@ -100,6 +101,17 @@ def _sizes(known: scaling_report.Report) -> Iterator[tuple[str, str]]:
         yield f"a start with {starts[0].customers:,} customers", f"{took:.0f} s to the first commit of all partitions"
 
 
+def _targets(results: Path) -> Iterator[str]:
+    """What is reached, by whatever was measured last."""
+    known = targets.Results(
+        peers=_read(results, "peers-full", Comparison) or _read(results, "peers-quick", Comparison),
+        scaling=_read(results, "scaling", scaling_report.Report),
+        latency=_read(results, "latency", latency_report.Report),
+        one_stage=_read(results, "latency-one-stage", latency_report.Report),
+    )
+    yield from page.table(targets.COLUMNS, targets.rows(known))
+
+
 def _hundredfold(results: Path) -> Iterator[str]:
     """A hundred times what two workers did here."""
     known = _read(results, "scaling", scaling_report.Report)
@@ -141,6 +153,7 @@ def _from(origin: page.Origin, name: str) -> Iterator[str]:
 
 
 BLOCKS: dict[str, Callable[[Path], Iterator[str]]] = {
+    "targets": _targets,
     "latency": lambda results: _latency(results, "latency"),
     "latency-one-stage": lambda results: _latency(results, "latency-one-stage"),
     "latency-faults": _faults,

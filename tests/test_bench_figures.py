@@ -16,6 +16,7 @@ from bench.scaling import report as scaling_report
 from bench.scaling.growth import Growth, Size
 from bench.scaling.recovered import Recovered
 from bench.scaling.sizes import Loaded, Round
+from bench.targets import Target
 
 ROOT = Path(__file__).parents[1]
 ORIGIN = page.Origin(
@@ -73,6 +74,16 @@ def test_sizes_follow_from_what_was_measured(tmp_path: Path) -> None:
     assert "| cores of brokers | 10 |" in more
     assert "| memory of a process, 100 million customers in all | 5.0 GB |" in more
     assert "| 2 | 20,000 | 20.0 | 40 | 5.0 | 20,000 |" in block(text, "scaling")
+
+
+def test_a_target_is_reached_up_to_its_limit_and_not_beyond(tmp_path: Path) -> None:
+    (tmp_path / "scaling.json").write_bytes(page.as_json(scaling()))
+    text = block(figures.filled(PAGE, tmp_path), "targets")
+    assert "| start with 1,000,000 customers, first commit, slowest of 1 | <= 15 s | 9.0 s | reached |" in text
+    assert "| memory of a customer, 10 triggers or more | <= 1,500 bytes | 2,000 bytes | **not reached** |" in text
+    assert "J1" not in text, "not measured"
+    assert [Target("", 8, "µs", us).cells()[-1] for us in (8.0, 8.1)] == ["reached", "**not reached**"]
+    assert [Target("", 50, "times", by, is_least=True).cells()[-1] for by in (50, 49)] == ["reached", "**not reached**"]
 
 
 def test_latencies_are_those_of_the_files(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 
+from agents import clients
 from agents.audit.metrics import Scraped
 from agents.journal_dump import JournalError
 from agents.kafka_reader import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, READ_LIMIT_MS, STALLED_SECONDS, committed_positions
@@ -105,7 +106,7 @@ async def opened(kafka: str) -> AsyncIterator[Log]:
 
 def _consumer(kafka: str, isolation_level: str) -> aiokafka.AIOKafkaConsumer:
     return aiokafka.AIOKafkaConsumer(
-        bootstrap_servers=kafka,
+        **clients.to_kafka(kafka),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -39,8 +39,9 @@ For example:
     bellwether config check --config config
     bellwether replay --input records.jsonl --output decisions.jsonl
 
-Addresses come from the environment: BELLWETHER_KAFKA, BELLWETHER_REDIS, BELLWETHER_HTTP, BELLWETHER_CONFIG.
-Exit codes: 0 fine, 1 findings, 2 usage, 3 Kafka or Redis out of reach.
+Addresses come from the environment: BELLWETHER_KAFKA, BELLWETHER_REDIS, BELLWETHER_HTTP, BELLWETHER_CONFIG;
+TLS and passwords, too: docs/deployment.md.
+Exit codes: 0 fine, 1 findings, 2 usage, 3 Kafka or Redis out of reach, 77 not let in by them.
 """
 
 

@@ -13,6 +13,7 @@ import aiokafka
 from aiokafka import TopicPartition
 from msgspec import Struct, field
 
+from agents import clients
 from agents.dlq import letters
 from agents.dlq.letters import Letter, Wanted
 from agents.intake import IntakeWork
@@ -64,7 +65,7 @@ async def replay(
     work = IntakeWork(count, Metrics())
     if dry_run:
         return await _replay(kafka, wanted, work, progress, None)
-    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=TRANSACTIONAL_ID)
+    producer = aiokafka.AIOKafkaProducer(**clients.to_kafka(kafka), transactional_id=TRANSACTIONAL_ID)
     async with producer:
         return await _replay(kafka, wanted, work, progress, producer)
 
@@ -122,7 +123,7 @@ async def originals(kafka: str, wanted: Iterable[Letter]) -> AsyncGenerator[tupl
     for letter in wanted:
         by_place.setdefault(TopicPartition(letter.source.topic, letter.source.partition), []).append(letter)
     consumer = aiokafka.AIOKafkaConsumer(
-        bootstrap_servers=kafka, group_id=None, auto_offset_reset="earliest", isolation_level="read_committed"
+        **clients.to_kafka(kafka), group_id=None, auto_offset_reset="earliest", isolation_level="read_committed"
     )
     async with consumer:
         for partition, several in by_place.items():
