@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaProducer
 
+from agents import clients
 from agents.line_files import Line
 from agents.source_lines import EXPECTED, SourceRecord
 from agents.topic_admin import MissingTopic, partition_counts
@@ -53,7 +54,7 @@ async def send(bootstrap: str, several: list[SourceRecord], progress: Callable[[
     known = await partition_counts(bootstrap)
     if missing := sorted({one.topic for one in several} - known.keys()):
         raise MissingTopic(missing[0])
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
+    async with AIOKafkaProducer(**clients.to_kafka(bootstrap), enable_idempotence=True) as producer:
         sent = []
         for count, one in enumerate(several, start=1):
             key, value = _bytes(one.key), _value(one)
