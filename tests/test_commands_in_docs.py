@@ -15,9 +15,9 @@ from agents.cli import COMMANDS, root
 from tests.test_docs import FENCED, PAGES, ROOT
 
 CLI_PAGE = ROOT / "docs" / "reference" / "cli.md"
+STARTS = r"(?:^|[|&;(]|\bexport|\s--)\s*(?:\w+=\S*\s+)*"  # where a shell, or who runs another's words, takes a command
 RUN = re.compile(
-    r"(?:^|[(=|&;])\s*(?:[A-Z_]+=\S+\s+)*(?:\.venv/bin/)?"  # a command begins here, maybe after variables for it
-    r"((?:bellwether|python -m [\w.]+)(?: (?:'[^']*'|[^|&;<>()#'])+)?)(?=$|[\s|&;<>()#])"
+    STARTS + r"(?:\.venv/bin/)?((?:bellwether|python -m [\w.]+)(?: (?:'[^']*'|[^|&;<>()#'])+)?)(?=$|[\s|&;<>()#])"
 )
 REDIRECTION = re.compile(r"\s\d?>>?\s*(?:&\d|\S+)")
 
@@ -46,7 +46,7 @@ def parse(app: App, words: list[str]) -> None:
 @pytest.mark.parametrize("command", [one for one in commands() if one.startswith("bellwether")])
 def test_a_bellwether_command_parses(command: str) -> None:
     _, *words = shlex.split(command)
-    parse(root(*words[:1]), words)
+    parse(root(*COMMANDS), words)
 
 
 @pytest.mark.parametrize("command", [one for one in commands() if one.startswith("python")])

@@ -32,6 +32,7 @@ For example:
 
 One record a line, {"topic": …, "key": …, "value": …, "timestamp": milliseconds}, in that order: what bellwether
 generate writes, and bellwether replay reads. A line that is no record, or a topic that isn't there: nothing is sent.
+It needs the right to write to these topics, which workers and operators don't have.
 """,
     help_format="plaintext",
 )
