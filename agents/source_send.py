@@ -14,6 +14,7 @@ from agents.source_lines import EXPECTED, SourceRecord
 from agents.topic_admin import MissingTopic, partition_counts
 from agents.verify import settled
 from streams import topics
+from streams.sources import Sources
 
 OURS = frozenset(topic.name for topic in (topics.JOURNAL, topics.CHANGELOG, *topics.OUTPUTS))
 PAUSE_SECONDS = 0.1
@@ -63,14 +64,14 @@ async def send(bootstrap: str, several: list[SourceRecord], progress: Callable[[
         await asyncio.gather(*sent)
 
 
-async def until_decided(bootstrap: str, seconds_max: float) -> bool:
-    """Wait until the workers have taken in and decided all that is there; False when they haven't by then.
+async def until_decided(bootstrap: str, sources: Sources, seconds_max: float) -> bool:
+    """Wait until the workers have taken in and decided all that is in the sources; False when they haven't by then.
 
     Raises:
         KafkaError: the broker is out of reach.
     """
     deadline = monotonic() + seconds_max
-    while not (is_settled := await settled(bootstrap)) and monotonic() < deadline:  # noqa: ASYNC110 - the workers' doing
+    while not (is_settled := await settled(bootstrap, sources)) and monotonic() < deadline:  # noqa: ASYNC110 - the workers' doing
         await asyncio.sleep(PAUSE_SECONDS)
     return is_settled
 

@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from agents import line_files
+from agents.cli.folders import sources
 from agents.cli.output import (
     FINDINGS,
     FINE,
@@ -56,7 +57,7 @@ def send(file: File, /, *, wait: Wait = 0, json: Json = False) -> int:
     with progress() as bar:
         task = bar.add_task("Sending", total=len(several))
         on_kafka(kafka, source_send.send(kafka, several, lambda count: bar.update(task, completed=count)))
-    is_decided = bool(wait) and on_kafka(kafka, source_send.until_decided(kafka, wait))
+    is_decided = bool(wait) and on_kafka(kafka, source_send.until_decided(kafka, sources(), wait))
     if json:
         print_json({"sent": len(several), "decided": is_decided if wait else None})
     else:
