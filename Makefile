@@ -9,10 +9,12 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-full faults faults-long faults-selftest quality docs lock clean
+.PHONY: help install demo test lint bench bench-full faults faults-long faults-selftest quality docs site lock clean
 
 help:  ## say what there is (also without a target)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
+
+install: $(INSTALLED)  ## put what is needed into .venv, by hash
 
 demo: $(INSTALLED)  ## see it work: Kafka, Redis, customers, events, and what is decided on them
 	$(BIN)/bellwether demo
@@ -46,8 +48,12 @@ quality: $(INSTALLED)  ## precision and recall of every trigger on planted situa
 
 docs: $(INSTALLED)  ## write the pages and schemas that come from the code
 	$(BIN)/bellwether docs triggers
+	$(BIN)/bellwether docs reference
 	$(BIN)/bellwether docs schema
 	$(BIN)/python -m agents.metrics_page > docs/metrics.md
+
+site: docs  ## the documentation as a site, in build/site/html; ends on a dead link
+	$(BIN)/python -m agents.pages.site
 
 lock: $(BIN)/uv  ## pin every package again, by hash, after a change of pyproject.toml
 	$(COMPILE) pyproject.toml --extra stack --extra dev --extra bench --output-file requirements.lock

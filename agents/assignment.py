@@ -143,7 +143,8 @@ class Assignment:
         except Exception as error:  # noqa: BLE001 - whatever it is, it can't be read
             if generation != self._generation:
                 return []  # closed under our hands by a rebalance
-            stop.at_once(stop.Code.BATCH_FAILED, "reading_failed", error=repr(error))
+            code = stop.Code.ACCESS_REFUSED if stop.is_refusal(error) else stop.Code.BATCH_FAILED
+            stop.at_once(code, "reading_failed", error=repr(error))
         for batch in batches:
             batch.generation = generation
         return batches

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import aiokafka
 
+from agents import clients
 from agents.decide import DecideWork
 from agents.kafka_log import RETRY_BACKOFF_MS
 from streams import topics
@@ -64,7 +65,7 @@ class Ticker:
     async def run(self) -> None:
         """Tick for ever."""
         async with aiokafka.AIOKafkaProducer(
-            bootstrap_servers=self._kafka, enable_idempotence=True, retry_backoff_ms=RETRY_BACKOFF_MS
+            **clients.to_kafka(self._kafka), enable_idempotence=True, retry_backoff_ms=RETRY_BACKOFF_MS
         ) as producer:
             while True:
                 flies = await self._tick(producer)

@@ -62,4 +62,10 @@ def _at(shape: type, path: Iterable[str]) -> Any:
 
 
 def _bare(found: Any) -> Any:
-    return _bare(found.type) if isinstance(found, inspect.Metadata) else found
+    """A type without what is said about it, and without the null that may stand in its place."""
+    if isinstance(found, inspect.Metadata):
+        return _bare(found.type)
+    if isinstance(found, inspect.UnionType):
+        others = [one for one in found.types if not isinstance(one, inspect.NoneType)]
+        return _bare(others[0]) if len(others) == 1 else found
+    return found

@@ -8,7 +8,10 @@ from typing import Any
 import msgspec
 
 from agents.config_files import POLICY_FILE, TRIGGERS_FILE
+from agents.sources import SOURCES_FILE
 from streams.config import MODES
+from streams.mapping.document import TYPES, SourcesDocument
+from streams.mapping.values import kinds
 from streams.policy import Policy
 from streams.trigger import Trigger, load
 
@@ -28,7 +31,7 @@ def encode(schema: Schema) -> str:
 
 
 def _by_file() -> dict[str, Schema]:
-    return {TRIGGERS_FILE: _triggers(), POLICY_FILE: _policy()}
+    return {TRIGGERS_FILE: _triggers(), POLICY_FILE: _policy(), SOURCES_FILE: _sources()}
 
 
 def _triggers() -> Schema:
@@ -54,6 +57,20 @@ def _policy() -> Schema:
     [reference], definitions = msgspec.json.schema_components([Policy], ref_template=_REFERENCE)
     policy = definitions.pop(reference["$ref"].rpartition("/")[2])
     return _file("policy", "Limits that hold across triggers.", policy["properties"], definitions)
+
+
+def _sources() -> Schema:
+    """Each type of event with the fields that it has: an editor offers these alone."""
+    [_], definitions = msgspec.json.schema_components([SourcesDocument], ref_template=_REFERENCE)
+    document, source = definitions.pop("SourcesDocument"), definitions.pop("SourceSettings")
+    plain = source["properties"]["fields"]["anyOf"][0]
+    of_type = []
+    for name, event in TYPES.items():
+        fields = dict.fromkeys(kinds(event), plain["additionalProperties"])
+        shape = {**plain, "properties": fields, "additionalProperties": False}
+        of_type.append({"properties": {"type": {"const": name}, "fields": shape}})
+    document["properties"]["sources"]["additionalProperties"] = source | {"anyOf": of_type}
+    return {"$schema": DRAFT, **document, "definitions": definitions}
 
 
 def _file(key: str, description: str, properties: Schema, definitions: Schema) -> Schema:

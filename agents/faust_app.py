@@ -10,7 +10,8 @@ import faust
 import faust.streams
 import uvloop
 
-from agents import collector, stop, transport
+from agents import collector, settings, stop, transport
+from agents.access import KafkaAccess
 from agents.accounting import Instruments
 from agents.assignment import Assignment
 from agents.pipeline import Stages
@@ -50,6 +51,7 @@ def batch_app(kafka: str, stages: Stages, partitions: int, instruments: Instrume
     app = BatchApp(
         stages.group,
         broker=[f"kafka://{address}" for address in kafka.split(",")],
+        broker_credentials=_credentials(settings.load().kafka_access),
         store="memory://",
         Topic=BatchTopic,
         TableManager=TableManager,
@@ -65,12 +67,31 @@ def batch_app(kafka: str, stages: Stages, partitions: int, instruments: Instrume
         stream_wait_empty=False,
     )
     app.assignment = Assignment(kafka, stages, instruments)
+    app.prepare = _nothing
     for topic in stages.topics:
         _add_agent(app, topic, partitions)
     table = stages.changelog.removeprefix(f"{stages.group}-").removesuffix("-changelog")  # Faust puts these around it
     schema = faust.Schema(**RAW)
     app.tables.add(CustomerTable(app, name=table, schema=schema, partitions=partitions, beacon=app.tables.beacon))
     return app
+
+
+def _credentials(access: KafkaAccess) -> Any:
+    """How Faust's own consumer, the one of the group, gets in; None: as anybody, without TLS."""
+    options = access.options()
+    context = options.get("ssl_context")
+    if access.has_sasl:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=access.mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None
+
+
+async def _nothing() -> None:
+    """What most apps need before they start."""
 
 
 def _add_agent(app: BatchApp, topic: str, partitions: int) -> None:

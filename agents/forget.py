@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
+from agents import clients
 from agents.intake import journal_place
 from agents.topic_admin import MissingTopic, partition_counts
 from streams.journal import Forget, encode_entry
@@ -31,7 +32,7 @@ async def append(bootstrap: str, request: Forget) -> Appended:
     if count is None:
         raise MissingTopic(JOURNAL.name)
     topic, partition = journal_place(request.customer, count)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=TRANSACTIONAL_ID)
+    producer = AIOKafkaProducer(**clients.to_kafka(bootstrap), transactional_id=TRANSACTIONAL_ID)
     async with producer, producer.transaction():
         value, key = encode_entry(request), request.customer.encode()
         sent = await producer.send_and_wait(topic, value, key=key, partition=partition)

@@ -1,21 +1,21 @@
 """The intake stage: source records in, journal entries and dead letters out."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 from aiokafka.partitioner import murmur2
 
 from agents import accounting, drains
-from agents.currencies import CURRENCIES
 from agents.metrics import Metrics
+from agents.sources import OURS
 from agents.unit_of_work import NO_NOTES, Fetched, Outputs, Place, Record
 from streams import topics
 from streams.card_numbers import holds_card_number
 from streams.dead_letters import Rejected, dead_letter
 from streams.drain import Limits, Toll
-from streams.intake import Reader
 from streams.journal import EventEntry, Source, encode_entry
+from streams.sources import Sources
 
 CUSTOMERS_CACHED_MAX = 1 << 18  # murmur2 in Python costs 5 microseconds, a look-up 0.1
 TRACEPARENT = "traceparent"
@@ -30,13 +30,23 @@ class IntakeWork:
     """
 
     def __init__(
-        self, partitions: int, metrics: Metrics, limits: Limits | None = None, notes: Mapping[Place, str] = NO_NOTES
+        self,
+        partitions: int,
+        metrics: Metrics,
+        limits: Limits | None = None,
+        notes: Mapping[Place, str] = NO_NOTES,
+        sources: Sources = OURS,
     ) -> None:
         self._limits = limits
         self._tolls = drains.recalled(notes)
-        self._readers = {topic.name: Reader(topic, CURRENCIES) for topic in topics.SOURCES}
+        self._readers = sources.readers
         self._place_of = lru_cache(CUSTOMERS_CACHED_MAX)(lambda customer: journal_place(customer, partitions))
         self._metrics = metrics
+
+    @property
+    def topics(self) -> Collection[str]:
+        """The source topics that it can read."""
+        return self._readers.keys()
 
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
         """What these records lead to: each becomes exactly one journal entry or one dead letter.
@@ -55,9 +65,11 @@ class IntakeWork:
 
         outputs = Outputs(positions, adopt)
         for place, records in fetched.items():
-            read = self._readers[place.topic].read
+            reader = self._readers[place.topic]
+            read, is_keyed = reader.read, reader.is_keyed
             for record in records:
-                event = read(record.value, record.timestamp)
+                value, at_ms = record.value, record.timestamp
+                event = read(value, at_ms, record.key) if is_keyed else read(value, at_ms)
                 if isinstance(event, Rejected):
                     rejected[place.topic, event.reason] = rejected.get((place.topic, event.reason), 0) + 1
                     dead.setdefault(place, {})[record.offset] = event.reason

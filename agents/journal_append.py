@@ -4,6 +4,7 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from agents import clients
 from agents.topic_admin import MissingTopic, partition_counts
 from streams.journal import Entry, encode_entry
 from streams.topics import JOURNAL
@@ -26,7 +27,7 @@ async def everywhere(bootstrap: str, entry: Entry, transactional_id: str) -> int
     if partitions is None:
         raise MissingTopic(JOURNAL.name)
     value = encode_entry(entry)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=transactional_id)
+    producer = AIOKafkaProducer(**clients.to_kafka(bootstrap), transactional_id=transactional_id)
     async with producer, producer.transaction():
         sent = [await producer.send(JOURNAL.name, value, partition=number) for number in range(partitions)]
         appended = await asyncio.gather(*sent)  # the commit itself doesn't notice one that failed
@@ -36,7 +37,7 @@ async def everywhere(bootstrap: str, entry: Entry, transactional_id: str) -> int
 
 async def _until_seen(bootstrap: str, offsets: dict[TopicPartition, int]) -> None:
     """A commit returns before readers see what was committed; who looks it up next should find it."""
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed") as consumer:
+    async with AIOKafkaConsumer(**clients.to_kafka(bootstrap), isolation_level="read_committed") as consumer:
         async with asyncio.timeout(SEEN_SECONDS_MAX):
             while any(end <= offsets[one] for one, end in (await consumer.end_offsets(list(offsets))).items()):  # noqa: ASYNC110 - the event would be the broker's
                 await asyncio.sleep(PAUSE_SECONDS)

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from agents import clients
 from agents.topic_admin import MissingTopic, partition_counts
 from streams.journal import decode_entry
 from streams.partition import JournalRecord
@@ -36,7 +37,7 @@ async def read(
         raise MissingTopic(JOURNAL.name)
     partitions = [TopicPartition(JOURNAL.name, number) for number in range(count) if only in (None, number)]
     async with AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest", isolation_level="read_committed"
+        **clients.to_kafka(bootstrap), group_id=None, auto_offset_reset="earliest", isolation_level="read_committed"
     ) as consumer:
         ends = await consumer.end_offsets(partitions)
         total, done = sum(ends.values()), 0

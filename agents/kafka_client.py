@@ -6,13 +6,15 @@ most of what an event costs on its way. Here records stay as its parser made the
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 
 import aiokafka
+import aiokafka.conn
 import aiokafka.producer.sender
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchError, FetchResult, PartitionRecords
-from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, IllegalOperation
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecord
 
@@ -20,6 +22,37 @@ from agents.unit_of_work import Record
 
 aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002  # seconds between transactions; 0.02 as shipped sets the latency
 MS_PER_SECOND = 1000
+_close = aiokafka.conn.AIOKafkaConnection.close
+
+
+def close(connection: aiokafka.conn.AIOKafkaConnection, reason: object = None, exc: object = None) -> Awaitable[None]:
+    """Close a connection without TLS' farewell: the event loop would wait 30 s for the broker's, at times in vain.
+
+    A recovery or a rebalance waited with it. Whoever closes a connection has all the answers that matter.
+    """
+    writer, has_tls = connection._writer, connection._security_protocol.endswith("SSL")  # noqa: SLF001 - see above
+    closed: Awaitable[None] = _close(connection, reason=reason, exc=exc)
+    if writer is not None and has_tls and not connection._closed_fut.done():  # noqa: SLF001
+        writer.transport.abort()
+    return closed
+
+
+aiokafka.conn.AIOKafkaConnection.close = close
+
+
+@contextmanager
+def telling_first_cause(producer: aiokafka.AIOKafkaProducer) -> Iterator[None]:
+    """What failed a transaction is raised, whoever touches it first afterwards.
+
+    aiokafka fails it in the background, a refused right say; who comes next only hears that there is no transaction.
+    """
+    try:
+        yield
+    except (IllegalOperation, AssertionError) as error:
+        waiter = producer._txn_manager._transaction_waiter  # noqa: SLF001 - see above
+        if waiter.done() and (cause := waiter.exception()) is not None:
+            raise cause from error
+        raise
 
 
 class BatchConsumer(aiokafka.AIOKafkaConsumer):

@@ -7,8 +7,8 @@ import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata, RecordMetadata
 
-from agents import crash_points
-from agents.kafka_client import fill
+from agents import clients, crash_points
+from agents.kafka_client import fill, telling_first_cause
 from agents.unit_of_work import NO_NOTES, Place, Record
 
 TRANSACTION_TIMEOUT_MS = 60_000
@@ -24,7 +24,7 @@ class KafkaLog:
 
     def __init__(self, bootstrap_servers: str, transactional_id: str, group: str) -> None:
         self._producer = aiokafka.AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
+            **clients.to_kafka(bootstrap_servers),
             transactional_id=transactional_id,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             max_batch_size=BATCH_BYTES_MAX,
@@ -48,7 +48,8 @@ class KafkaLog:
 
     async def append(self, place: Place, records: Sequence[Record]) -> None:
         """Add records to the open transaction, in as few batches as they fit into."""
-        self._sent += await append_batches(self._producer, place, records)
+        with telling_first_cause(self._producer):
+            self._sent += await append_batches(self._producer, place, records)
 
     async def commit(self, positions: Mapping[Place, int], notes: Mapping[Place, str] = NO_NOTES) -> None:
         """Commit, after every append was acknowledged: `commit_transaction` itself doesn't notice a failed one."""
@@ -56,7 +57,8 @@ class KafkaLog:
             TopicPartition(*place): OffsetAndMetadata(position, notes.get(place, ""))
             for place, position in positions.items()
         }
-        await asyncio.gather(*self._sent, self._producer.send_offsets_to_transaction(offsets, self._group))
+        with telling_first_cause(self._producer):
+            await asyncio.gather(*self._sent, self._producer.send_offsets_to_transaction(offsets, self._group))
         crash_points.reached("P3")
         crash_points.soon("P4")
         await self._producer.commit_transaction()

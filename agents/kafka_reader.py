@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
-from agents import gaps
+from agents import clients, gaps
 from agents.kafka_client import BatchConsumer
 from agents.lane import Batch, Lane
 from agents.unit_of_work import Fetched, Place
@@ -159,7 +159,7 @@ class Positions(dict[Place, int | None]):
 async def committed_positions(bootstrap_servers: str, group: str, places: Iterable[Place]) -> Positions:
     """Where the group is in each place."""
     partitions = [TopicPartition(*place) for place in places]
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(**clients.to_kafka(bootstrap_servers))
     await admin.start()
     try:
         async with asyncio.timeout(STALLED_SECONDS):
@@ -208,7 +208,7 @@ async def _unfinished(
 
 def _consumer(bootstrap_servers: str) -> BatchConsumer:
     return BatchConsumer(
-        bootstrap_servers=bootstrap_servers,
+        **clients.to_kafka(bootstrap_servers),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="none",

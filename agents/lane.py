@@ -135,6 +135,8 @@ class Lane:
             code = stop.Code.FENCED
         elif isinstance(error, TimeoutError):
             code = stop.Code.TIMED_OUT
+        elif stop.is_refusal(error):
+            code = stop.Code.ACCESS_REFUSED
         spans = {
             f"{place.topic}/{place.partition}": (records[0].offset, records[-1].offset)
             for place, records in fetched.items()

@@ -58,15 +58,19 @@ def _label(name: str, *values: str) -> Label:
     return Label(name, ", ".join(values), values)
 
 
-def catalogue(dead_letter_reasons: Iterable[str] = (), suppression_reasons: Iterable[str] = ()) -> dict[str, Metric]:
-    """Every metric by name (without prefix); the two sets of reasons are known to whoever starts the worker."""
-    topic = Label("topic", "each source topic", tuple(source.name for source in topics.SOURCES))
+SOURCES = tuple(topic.name for topic in topics.SOURCES)
+
+
+def catalogue(
+    dead_letter_reasons: Iterable[str] = (), suppression_reasons: Iterable[str] = (), sources: Iterable[str] = SOURCES
+) -> dict[str, Metric]:
+    """Every metric by name (without prefix); reasons and source topics are known to whoever starts the worker."""
+    topic = Label("topic", "each source topic", tuple(sources))
     dead = Label("reason", "why it couldn't be read", tuple(sorted(dead_letter_reasons)))
     silent = Label("reason", "why nothing was sent", tuple(sorted(suppression_reasons)))
-    version = Label("version", "the version", None)
+    version, each = Label("version", "the version", None), Label("trigger", "each trigger", tuple(trigger.load()))
     stage, cause = _label("stage", *STAGES), _label("kind", "event", "tick")
     ended = _label("outcome", "committed", "aborted", "fenced")
-    each = Label("trigger", "each trigger", tuple(trigger.load()))
     decided = (each, _label("outcome", *OUTCOMES))
     found = (
         Metric("records_total", "counter", "Source records taken in.", (topic, _label("outcome", "journaled", "dead"))),
@@ -193,11 +197,16 @@ class Info:
 class Metrics:
     """The worker's metrics, one attribute each, and the registry that `/metrics` shows. For one thread."""
 
-    def __init__(self, dead_letter_reasons: Iterable[str] = (), suppression_reasons: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        dead_letter_reasons: Iterable[str] = (),
+        suppression_reasons: Iterable[str] = (),
+        sources: Iterable[str] = SOURCES,
+    ) -> None:
         self.registry = CollectorRegistry()
         for collector in (prometheus_client.ProcessCollector, prometheus_client.PlatformCollector):
             collector(registry=self.registry)
-        self._declared = catalogue(dead_letter_reasons, suppression_reasons)
+        self._declared = catalogue(dead_letter_reasons, suppression_reasons, sources)
         self.records = self._counter("records_total")
         self.dead_letters = self._counter("dead_letters_total")
         self.journal_entries = self._counter("journal_entries_total")

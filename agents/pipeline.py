@@ -1,6 +1,7 @@
 """The pipeline in service: what a worker runs for each partition number, intake and decide."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 from agents.accounting import Instruments
@@ -9,15 +10,17 @@ from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Positions
 from agents.lane import Lane, LaneName
+from agents.map_topics import FollowingLane, MapTopics
 from agents.recovered import partition_of
 from agents.rules_shown import RulesShown
+from agents.sources import OURS
 from agents.unit_of_work import Place, Work
 from agents.views import Views
 from streams import topics
 from streams.drain import Limits
+from streams.sources import Sources
 
 STAGES = ("intake", "decide")
-SOURCE_TOPICS = tuple(topic.name for topic in topics.SOURCES)
 
 
 class Stages(Protocol):
@@ -58,12 +61,21 @@ class Pipeline:
     journal = topics.JOURNAL.name
     changelog = topics.CHANGELOG.name
 
-    def __init__(self, views: Views, instruments: Instruments, limits: Limits | None = None) -> None:
-        self.topics: tuple[str, ...] = (*SOURCE_TOPICS, topics.JOURNAL.name)
+    def __init__(
+        self,
+        views: Views,
+        instruments: Instruments,
+        limits: Limits | None = None,
+        sources: Sources = OURS,
+        maps: MapTopics | None = None,
+    ) -> None:
+        self.topics: tuple[str, ...] = (*sources.names, topics.JOURNAL.name)
         self.works: dict[int, DecideWork] = {}
         self._views = views
         self._instruments = instruments
         self._limits = limits
+        self._sources = sources
+        self._intake_lane = Lane if maps is None else partial(FollowingLane, maps)
         self._rules_shown = RulesShown(instruments.metrics)
 
     def take_up(
@@ -75,16 +87,17 @@ class Pipeline:
     ) -> list[Lane]:
         """Build a number's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
         partition = partition_of(number, table, committed[Place(topics.JOURNAL.name, number)])
-        sources = {place: committed[place] for place in (Place(topic, number) for topic in SOURCE_TOPICS)}
+        sources = {place: committed[place] for place in (Place(topic, number) for topic in self._sources.names)}
         journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
         metrics = self._instruments.metrics
         self.works[number] = DecideWork(number, partition, self._views, metrics, self._rules_shown)
-        intake = IntakeWork(topics.PARTITIONS, metrics, self._limits, committed.notes)
+        intake = IntakeWork(topics.PARTITIONS, metrics, self._limits, committed.notes, self._sources)
         works: tuple[Work, ...] = (intake, self.works[number])
         self._views.assign(number, table)
+        kinds, positions = (self._intake_lane, Lane), (sources, journal)
         return [
-            Lane(LaneName(stage, number), log, work, positions, self._instruments)
-            for stage, log, work, positions in zip(STAGES, logs, works, (sources, journal), strict=True)
+            kind(LaneName(stage, number), log, work, reached, self._instruments)
+            for kind, stage, log, work, reached in zip(kinds, STAGES, logs, works, positions, strict=True)
         ]
 
     def let_go(self, numbers: Iterable[int]) -> None:

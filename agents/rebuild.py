@@ -14,7 +14,7 @@ import msgspec
 from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import Struct
 
-from agents import journal_dump
+from agents import clients, journal_dump
 from agents.kafka_log import KafkaLog
 from agents.kafka_reader import committed_positions, read_table
 from agents.replay import Replay
@@ -83,7 +83,7 @@ async def without_workers(kafka: str, seconds_max: float = GONE_SECONDS_MAX) -> 
     Raises:
         RebuildError: it still has some.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    admin = AIOKafkaAdminClient(**clients.to_kafka(kafka))
     await admin.start()
     try:
         async with asyncio.timeout(seconds_max):

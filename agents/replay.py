@@ -12,10 +12,12 @@ from msgspec import Struct
 from agents import journal_lines, source_lines
 from agents.line_files import Line
 from agents.source_lines import OnRejected
+from agents.sources import OURS
 from streams.actions import Decision
 from streams.config import Config
 from streams.journal import ConfigVersion
 from streams.partition import Batch, JournalRecord, Partition
+from streams.sources import Sources
 from streams.turn import Witness
 
 Decided = tuple[int, Decision]
@@ -148,7 +150,12 @@ def _readable(line: Line) -> Iterator[None]:
 
 
 def replay_sources(
-    lines: Iterable[Line], rules: Config, replay: Replay, on_rejected: OnRejected = lambda *_: None
+    lines: Iterable[Line],
+    rules: Config,
+    replay: Replay,
+    on_rejected: OnRejected = lambda *_: None,
+    sources: Sources = OURS,
 ) -> Iterator[Decided]:
     """The decisions on source records under these rules, in one partition, 0; `on_rejected` hears of dead letters."""
-    return replay_entries(((0, record) for record in source_lines.journal(lines, rules, on_rejected)), replay)
+    journal = source_lines.journal(lines, rules, on_rejected, sources)
+    return replay_entries(((0, record) for record in journal), replay)

@@ -1,11 +1,15 @@
-"""Where things are: addresses from the environment, checked before anything is opened."""
+"""Where things are and how we get in: all that the environment says, checked before anything is opened."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Struct
+
+from agents.access import KafkaAccess, RedisAccess
+from agents.access_settings import kafka_access, misspelt, redis_access
 
 KAFKA = "BELLWETHER_KAFKA"
 REDIS = "BELLWETHER_REDIS"
@@ -19,7 +23,7 @@ PORT_MAX = 65_535
 
 
 class SettingsError(Exception):
-    """An address in the environment can't be one. The message names the variable; it never quotes a password."""
+    """What the environment says can't be. Each line of the message names a variable; it never quotes a secret."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -29,36 +33,46 @@ class Settings(Struct, frozen=True, kw_only=True):
         kafka: bootstrap servers, `host:port`, several with commas between.
         redis: `redis://host:port/number`; may hold a password, so never print it.
         http: where the worker's probes and metrics listen, `host:port`; port 0 takes a free one.
-        config: the folder with `triggers.yaml` and `policy.yaml`.
+        config: the folder with `triggers.yaml`, `policy.yaml` and `sources.yaml`.
+        kafka_access: TLS and credentials of Kafka.
+        redis_access: those of Redis, beside what is in its URL.
     """
 
     kafka: str = "127.0.0.1:9092"
     redis: str = "redis://127.0.0.1:6379/0"
     http: str = "127.0.0.1:9187"
     config: Path = PACKAGED_CONFIG
+    kafka_access: KafkaAccess = KafkaAccess()
+    redis_access: RedisAccess = RedisAccess()
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read and check the settings; what isn't set, or set to nothing, has its default.
 
     Raises:
-        SettingsError: a value can't be what it should be.
+        SettingsError: values can't be what they should be; a line for each.
     """
     given = {name: environment.get(name, "").strip() for name in (KAFKA, REDIS, HTTP, CONFIG)}
     default = Settings()
-    return Settings(
-        kafka=_kafka(given[KAFKA] or default.kafka),
-        redis=_redis(given[REDIS] or default.redis),
-        http=_host_and_port(HTTP, given[HTTP] or default.http, port_min=0),
+    problems = list(misspelt(environment))
+    settings = Settings(
+        kafka=given[KAFKA] or default.kafka,
+        redis=given[REDIS] or default.redis,
+        http=given[HTTP] or default.http,
         config=Path(given[CONFIG]) if given[CONFIG] else default.config,
+        kafka_access=kafka_access(environment, problems),
+        redis_access=redis_access(environment, problems, has_tls=given[REDIS].startswith("rediss://")),
     )
+    servers = [one.strip() for one in settings.kafka.split(",")]
+    problems += [problem for one in servers for problem in _address_problems(KAFKA, one)]
+    problems += _address_problems(HTTP, settings.http, port_min=0)
+    problems += _redis_problems(settings)
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return msgspec.structs.replace(settings, kafka=",".join(servers))
 
 
-def _kafka(value: str) -> str:
-    return ",".join(_host_and_port(KAFKA, one.strip()) for one in value.split(","))
-
-
-def _host_and_port(name: str, value: str, port_min: int = 1) -> str:
+def _address_problems(name: str, value: str, port_min: int = 1) -> Iterator[str]:
     host, _, port = value.rpartition(":")
     if (
         not host
@@ -66,17 +80,18 @@ def _host_and_port(name: str, value: str, port_min: int = 1) -> str:
         or not (port.isascii() and port.isdigit() and port_min <= int(port) <= PORT_MAX)
     ):
         shown = value.rpartition("@")[2]  # a password would stand before it
-        raise SettingsError(f"{name}: expected host:port, as in 127.0.0.1:9092, got {shown!r}.")
-    return value
+        yield f"{name}: expected host:port, as in 127.0.0.1:9092, got {shown!r}."
 
 
-def _redis(value: str) -> str:
-    problem = SettingsError(f"{REDIS}: expected a URL as in redis://127.0.0.1:6379/0 (rediss:// with TLS).")
+def _redis_problems(settings: Settings) -> Iterator[str]:
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(settings.redis)
         is_good = parts.scheme in ("redis", "rediss") and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is no number; the original message would quote it, and a password with it
-        raise problem from None
+    except ValueError:  # a port that is no number; the message would quote it, and a password with it
+        is_good = False
     if not is_good:
-        raise problem
-    return value
+        yield f"{REDIS}: expected a URL as in redis://127.0.0.1:6379/0 (rediss:// with TLS)."
+    elif parts.query:  # the client would take `ssl_cert_reqs=none` from there
+        yield f"{REDIS}: expected no options behind a question mark; TLS files have variables of their own."
+    elif parts.password and settings.redis_access.password:
+        yield f"{REDIS}: expected without a password, since {REDIS}_PASSWORD or {REDIS}_PASSWORD_FILE gives one."

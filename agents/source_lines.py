@@ -12,15 +12,15 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from agents.currencies import CURRENCIES
 from agents.line_files import Line
-from streams import config, topics
+from agents.sources import OURS
+from streams import config
 from streams.config import Config
 from streams.dead_letters import Reason, Rejected, rejected
 from streams.events import AnyEvent
-from streams.intake import Reader
 from streams.journal import ConfigVersion, Entry, EventEntry, Source, Tick
 from streams.partition import JournalRecord
+from streams.sources import Sources
 
 TICK_MS = 1000
 EXPECTED = 'expected {"topic": …, "key": …, "value": …, "timestamp": milliseconds}'
@@ -39,11 +39,13 @@ class SourceRecord(Struct, frozen=True):
 _decode = msgspec.json.Decoder(SourceRecord).decode
 
 
-def journal(lines: Iterable[Line], rules: Config, on_rejected: OnRejected) -> Iterator[JournalRecord]:
+def journal(
+    lines: Iterable[Line], rules: Config, on_rejected: OnRejected, sources: Sources = OURS
+) -> Iterator[JournalRecord]:
     """The journal of these records: the config first, then ticks and events; offsets count up from 0."""
     offsets = count()
     yield JournalRecord(next(offsets), ConfigVersion(rules.version, config.encode(rules), 0))
-    for entry in _with_ticks(_events(lines, on_rejected)):
+    for entry in _with_ticks(_events(lines, on_rejected, sources)):
         yield JournalRecord(next(offsets), entry)
 
 
@@ -57,17 +59,16 @@ def _with_ticks(events: Iterable[EventEntry]) -> Iterator[Entry]:
         yield entry
 
 
-def _events(lines: Iterable[Line], on_rejected: OnRejected) -> Iterator[EventEntry]:
-    readers = {topic.name: Reader(topic, CURRENCIES) for topic in topics.SOURCES}
+def _events(lines: Iterable[Line], on_rejected: OnRejected, sources: Sources) -> Iterator[EventEntry]:
     for number, line in enumerate(lines):
-        topic, event = _read(line.text, readers)
+        topic, event = _read(line.text, sources)
         if isinstance(event, Rejected):
             on_rejected(line, event)
         else:
             yield EventEntry(event, Source(topic, 0, number))
 
 
-def _read(text: bytes, readers: dict[str, Reader]) -> tuple[str, AnyEvent | Rejected]:
+def _read(text: bytes, sources: Sources) -> tuple[str, AnyEvent | Rejected]:
     try:
         record = _decode(text)
         value = _value(record.value)
@@ -76,10 +77,18 @@ def _read(text: bytes, readers: dict[str, Reader]) -> tuple[str, AnyEvent | Reje
         return "", rejected(reason, f"The line isn't a source record: {error}; {EXPECTED}.", text)
     except (ValueError, RecursionError) as error:
         return "", rejected("not_json", f"The line isn't JSON: {error}; {EXPECTED}.", text)
-    reader = readers.get(record.topic)
+    reader = sources.readers.get(record.topic)
     if reader is None:
-        return "", rejected("unknown_value", f"Unknown topic; expected one of {', '.join(sorted(readers))}.", text)
-    return record.topic, reader.read(value, record.timestamp)
+        expected = ", ".join(sorted(sources.readers))
+        return "", rejected("unknown_value", f"Unknown topic; expected one of {expected}.", text)
+    return record.topic, reader.read(value, record.timestamp, _key(record.key))
+
+
+def _key(key: Any) -> bytes | None:
+    """The record's key; one that isn't text is JSON."""
+    if key is None:
+        return None
+    return key.encode() if isinstance(key, str) else msgspec.json.encode(key)
 
 
 def _value(raw: Raw) -> bytes | None:

@@ -1,7 +1,8 @@
 """Runs worker processes and restarts those that stop; a worker stops rather than go on in doubt.
 
 The pause before a restart doubles from half a second to ten, so that a broker that is away or a config that
-is refused never becomes a restart storm; a worker that lived for a minute starts again from the shortest pause.
+is refused never becomes a restart storm; a worker that lived for a minute starts again from the shortest pause. What
+a restart can't mend, a wrong password say, ends them all: whoever started us sees the code, and what the worker said.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ import time
 from collections.abc import Mapping
 
 import structlog
+
+from agents import stop
 
 log = structlog.get_logger()
 PAUSE_SECONDS_MIN = 0.5
@@ -49,6 +52,10 @@ class Supervisor:
             process = await self._start(index)
             code = await self._wait(process)
             if self._stopping.is_set():
+                return code
+            if code in stop.FINAL:
+                log.error("workers_given_up", worker=index, exit_code=code)
+                self._stopping.set()
                 return code
             failures = 1 if time.monotonic() - began_at > LIVED_WELL_SECONDS else failures + 1
             pause = pause_seconds(failures)

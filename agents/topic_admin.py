@@ -10,7 +10,10 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
+from agents import clients
+from agents.sources import OURS
 from streams import topics
+from streams.sources import Sources
 from streams.topics import Topic
 
 # A record of the broker's usual largest size, and for dead letters room for one of those with headers around it.
@@ -47,36 +50,49 @@ def wanted_settings(topic: Topic) -> dict[str, str]:
     return settings
 
 
-async def create(bootstrap: str, *, replication_factor: int = 1) -> list[str]:
-    """Create the topics that aren't there; returns their names in the catalogue's order. Others stay as they are.
+def every(sources: Sources) -> tuple[Topic, ...]:
+    """All topics that entries and decisions are on, in order."""
+    return (*sources.topics, topics.JOURNAL, topics.CHANGELOG, *topics.OUTPUTS)
+
+
+def _needed(sources: Sources) -> tuple[Topic, ...]:
+    """The same, and those that feed maps."""
+    feeds = [Topic(one.topic, key="what is looked up", retention_ms=-1, cleanup="compact") for one in sources.fed]
+    return (*every(sources), *feeds)
+
+
+async def create(bootstrap: str, sources: Sources = OURS, *, replication_factor: int = 1) -> list[str]:
+    """Create the topics that aren't there; returns their names in order. Others stay as they are.
 
     With three or more replicas a write counts when all but one have it (`min.insync.replicas`).
 
     Raises:
         KafkaError, TimeoutError: the broker is out of reach, or refuses.
     """
-    new = [_new_topic(topic, replication_factor) for topic in topics.ALL]
+    new = [_new_topic(topic, replication_factor) for topic in _needed(sources)]
     async with _admin(bootstrap) as admin:
         response = await admin.create_topics(new)
         made = [name for name, code, *text in response.topic_errors if _is_new(name, code, text)]
-        await _until_known(admin, {topic.name for topic in topics.ALL})
-    return [topic.name for topic in topics.ALL if topic.name in made]
+        await _until_known(admin, {topic.name for topic in _needed(sources)})
+    return [topic.name for topic in _needed(sources) if topic.name in made]
 
 
-async def check(bootstrap: str) -> list[Finding]:
-    """What is wrong with the topics, in the catalogue's order; empty when all is well.
+async def check(bootstrap: str, sources: Sources = OURS) -> list[Finding]:
+    """What is wrong with the topics, in order; empty when all is well. A source that isn't ours may be kept as it is.
 
     Raises:
         KafkaError: the broker is out of reach, or refuses.
     """
     counts = await partition_counts(bootstrap)
-    present = [topic for topic in topics.ALL if topic.name in counts]
+    all_topics = _needed(sources)
+    present = [topic for topic in all_topics if topic.name in counts]
     async with _admin(bootstrap) as admin:
         settings = await _settings(admin, [topic.name for topic in present])
     return [
-        *(_missing(topic) for topic in topics.ALL if topic.name not in counts),
+        *(_missing(topic) for topic in all_topics if topic.name not in counts),
         *_partition_findings(counts),
-        *(finding for topic in present for finding in _setting_findings(topic, settings[topic.name])),
+        *_source_partition_findings(sources, counts),
+        *(finding for topic in present if is_ours(topic) for finding in _setting_findings(topic, settings[topic.name])),
     ]
 
 
@@ -103,7 +119,7 @@ async def _until_known(admin: Any, names: set[str]) -> None:
 
 @asynccontextmanager
 async def _admin(bootstrap: str) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="bellwether-admin")
+    admin = AIOKafkaAdminClient(**clients.to_kafka(bootstrap), client_id="bellwether-admin")
     try:
         await admin.start()
         yield admin
@@ -142,7 +158,7 @@ def _missing(topic: Topic) -> Finding:
 
 
 def _partition_findings(counts: dict[str, int]) -> Iterator[Finding]:
-    """Sources and outputs may have any number; the journal and what follows it may not."""
+    """Outputs may have any number; the journal and what follows it may not."""
     present = [topic for topic in BOUND_TOGETHER if topic.name in counts]
     for topic in present:
         found = counts[topic.name]
@@ -153,6 +169,20 @@ def _partition_findings(counts: dict[str, int]) -> Iterator[Finding]:
                 "stop the workers, dump the journal, delete both topics and create them again: never change in place"
             )
             yield Finding(topic.name, "partitions", str(topic.partitions), f"{found}{beside}", remedy)
+
+
+def _source_partition_findings(sources: Sources, counts: dict[str, int]) -> Iterator[Finding]:
+    """A worker has a partition number of all sources together: they need as many as the journal."""
+    for topic in sources.topics:
+        found = counts.get(topic.name, topic.partitions)
+        if found != topic.partitions:
+            remedy = f"workers can't read it: copy it to a topic with {topic.partitions} partitions (docs/sources.md)"
+            yield Finding(topic.name, "partitions", str(topic.partitions), str(found), remedy)
+
+
+def is_ours(topic: Topic) -> bool:
+    """Whether its settings are ours to say: it is no source of somebody else's."""
+    return topic.carries is None or topic.name in OURS.names
 
 
 def _setting_findings(topic: Topic, found: dict[str, str]) -> Iterator[Finding]:

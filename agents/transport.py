@@ -128,15 +128,17 @@ class BatchApp(faust.App):
     """A Faust app whose partitions are held by an `Assignment`.
 
     Set before it starts: `companions` run from start to stop (Faust's own tasks only begin after the first recovery),
-    `on_drained` is awaited in a clean stop once nothing is under way any more.
+    `prepare` is awaited before all that, `on_drained` in a clean stop once nothing is under way any more.
     """
 
     assignment: Any
+    prepare: Callable[[], Awaitable[object]]
     companions: Sequence[Callable[[], Awaitable[None]]]
     on_drained: Callable[[], Awaitable[object]]
 
     async def on_start(self) -> None:
-        """Companions start before anything of Kafka."""
+        """What must be known comes first, then companions, before anything of Faust's with Kafka."""
+        await self.prepare()
         for companion in self.companions:
             self.add_future(companion())
         await super().on_start()

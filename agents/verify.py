@@ -7,6 +7,7 @@ don't show an event that was applied twice: states do.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -17,12 +18,14 @@ from msgspec import Struct, field
 from agents import journal_dump
 from agents.kafka_reader import committed_positions, committed_records, read_table
 from agents.replay import Replay
+from agents.sources import OURS
 from agents.unit_of_work import Place
 from streams import topics
 from streams.actions import destinations, encode_decision, headers
 from streams.dead_letters import REPLAYED
 from streams.journal import EventEntry, Source, Tick
 from streams.partition_record import PARTITION_KEY, PartitionRecord
+from streams.sources import Sources
 
 Tables = dict[int, dict[bytes, bytes]]
 
@@ -151,29 +154,30 @@ def state_position(table: dict[bytes, bytes]) -> int:
     return msgspec.msgpack.decode(table.get(PARTITION_KEY, b"\x90"), type=PartitionRecord).position
 
 
-async def settled(kafka: str) -> bool:
+async def settled(kafka: str, sources: Sources = OURS) -> bool:
     """Whether the workers have nothing left to read: beyond what the group committed there are no records."""
-    places = _places([*topics.SOURCES, topics.JOURNAL])
+    places = _places([*sources.topics, topics.JOURNAL])
     positions = await committed_positions(kafka, topics.APP, places)
-    async for _ in committed_records(kafka, places, positions):
-        return False
+    async with aclosing(committed_records(kafka, places, positions)) as left:
+        async for _ in left:
+            return False
     return True
 
 
-async def source_problems(kafka: str, evidence: Evidence) -> list[str]:
+async def source_problems(kafka: str, evidence: Evidence, sources: Sources = OURS) -> list[str]:
     """Source records that were lost, or taken in more than once."""
     taken_in = Counter(evidence.replayed.taken_in)
     for letter in _dead_letters(evidence):
         named = dict(letter.headers)
         taken_in[coordinates(named)] += -1 if REPLAYED in named else 1  # replayed, it is an entry instead
     problems = [f"taken in {count} times: {source}" for source, count in taken_in.items() if count > 1]
-    async for place, records in committed_records(kafka, _places(topics.SOURCES)):
+    async for place, records in committed_records(kafka, _places(sources.topics)):
         lost = [record.offset for record in records if not taken_in[Source(*place, record.offset)]]
         problems += [f"lost: {place.topic}, partition {place.partition}, offset {offset}" for offset in lost]
     return problems
 
 
-async def verify(kafka: str) -> tuple[Evidence, list[str]]:
+async def verify(kafka: str, sources: Sources = OURS) -> tuple[Evidence, list[str]]:
     """The evidence and every problem in it. The workers should have nothing left to do, or the end will differ."""
     evidence = await gather(kafka)
     problems = [f"published twice: {one}" for one in repeated_ids(evidence)]
@@ -182,7 +186,7 @@ async def verify(kafka: str) -> tuple[Evidence, list[str]]:
         problems.append(f"{wrong} records of the state differ from the oracle's")
     if evidence.replayed.undecided:
         problems.append(f"{evidence.replayed.undecided} journal entries were never decided")
-    return evidence, problems + await source_problems(kafka, evidence)
+    return evidence, problems + await source_problems(kafka, evidence, sources)
 
 
 def _dead_letters(evidence: Evidence) -> Iterator[Published]:

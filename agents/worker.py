@@ -12,9 +12,11 @@ from typing import NoReturn
 import msgspec
 import structlog
 
-from agents import clock, drains, faust_app, logs, settings, stop
+from agents import access_check, clock, drains, faust_app, logs, settings, sources, stop
 from agents.accounting import Instruments
+from agents.config_parts import ConfigError
 from agents.health import Health, serving
+from agents.map_topics import MapTopics
 from agents.metrics import Metrics
 from agents.pipeline import Pipeline
 from agents.transport import BatchApp
@@ -22,6 +24,7 @@ from agents.views import Views
 from agents.watchdog import Watchdog
 from streams import dead_letters, topics, trigger, turn
 from streams.drain import Limits
+from streams.sources import Sources
 from streams.view import describe
 
 log = structlog.get_logger("agents.worker")  # also where this module is run as __main__
@@ -30,14 +33,14 @@ LOOK_SECONDS = 1.0
 PLAIN_CLOCKS = {"wall-clock": clock.wall_clock, "none": clock.no_clock}
 
 
-def run(known: settings.Settings, ticks: clock.Clock, limits: Limits | None) -> NoReturn:
+def run(known: settings.Settings, ticks: clock.Clock, limits: Limits | None, read: Sources) -> NoReturn:
     """Run one worker until SIGTERM; exits 0 after a clean stop, else with a code of `stop.Code`."""
-    faust_app.run(lambda: build(known, ticks, limits))
+    faust_app.run(lambda: build(known, ticks, limits, read))
 
 
-def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None) -> BatchApp:
-    """The Faust app with its agents, its table and its tasks."""
-    metrics = Metrics(dead_letters.REASONS, suppression_reasons())
+def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None, read: Sources) -> BatchApp:
+    """The Faust app with its agents, its table and its tasks; `read` are the sources."""
+    metrics = Metrics(dead_letters.REASONS, suppression_reasons(), read.names)
     metrics.build.show(version("bellwether"))
     views = Views(known.redis, describe, metrics)
 
@@ -46,7 +49,8 @@ def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None) -
 
     health = Health(redis_ok=lambda: not views.breaker_open, kafka_quiet_seconds=kafka_quiet_seconds)
     instruments = Instruments(metrics, health)
-    pipeline = Pipeline(views, instruments, limits)
+    maps = MapTopics(known.kafka, read.fed, log.warning)
+    pipeline = Pipeline(views, instruments, limits, read, maps if read.fed else None)
     app = faust_app.batch_app(known.kafka, pipeline, topics.PARTITIONS, instruments)
     ticker = clock.Ticker(known.kafka, app.assignment.recovered, pipeline.works, ticks)
     watchdog = Watchdog(app.assignment)
@@ -57,9 +61,22 @@ def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None) -
             await asyncio.Event().wait()
 
     parts = (serve, ticker.run, watchdog.run, views.run, _follow_supervisor)
+    app.prepare = _prepared(maps)
     app.companions = [_guarded(run_for_ever) for run_for_ever in parts]
-    app.on_drained = lambda: views.flush(FLUSH_VIEWS_SECONDS)
+    app.on_drained = lambda: asyncio.gather(views.flush(FLUSH_VIEWS_SECONDS), maps.stop())
     return app
+
+
+def _prepared(maps: MapTopics) -> Callable[[], Awaitable[None]]:
+    """Reads the maps that topics feed, if there are any."""
+
+    async def prepare() -> None:
+        with stop.on_failure(stop.Code.TASK_FAILED, "maps_not_read"):
+            await maps.start()
+        if counts := maps.counts():
+            log.info("maps_read", entries=counts)
+
+    return prepare
 
 
 def suppression_reasons() -> set[str]:
@@ -102,9 +119,16 @@ def main() -> NoReturn:
     try:
         known, ticks = settings.load(), _ticks(os.environ.get(settings.TICKS, "wall-clock"))
         limits = drains.limits(os.environ.get(settings.DEAD_LETTERS, ""))
+        read = sources.load(known.config)
+    except ConfigError as error:
+        stop.at_once(stop.Code.MISCONFIGURED, "sources_refused", error=str(error), hint="bellwether config check")
     except (settings.SettingsError, msgspec.ValidationError) as error:
         stop.at_once(stop.Code.MISCONFIGURED, "environment_refused", error=str(error))
-    run(known, ticks, limits)
+    try:
+        asyncio.run(access_check.require(known, read))
+    except access_check.AccessRefusedError as error:
+        stop.at_once(stop.Code.ACCESS_REFUSED, "access_refused", error=str(error))
+    run(known, ticks, limits, read)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from agents.cli.output import OUT_OF_REACH
 from agents.demo.commit import commit
 from agents.demo.generator import SourceRecord
 from agents.stack import kafka
-from bench import core, data, guard, page, pipeline, recovery_report, report
+from bench import core, data, guard, mapping, page, pipeline, recovery_report, report
 from bench import public as on_public_data
 from bench import recovery as recovering
 from bench.archives import ArchiveError
@@ -109,6 +109,18 @@ def guard_costs(
     worse = list(guard.compare(measured, guard.read_baseline()))
     sys.stdout.writelines(f"{line}\n" for line in worse)
     return int(bool(worse))
+
+
+@app.command(name="mapping")
+def mapping_costs() -> int:
+    """What it costs to read a record of a mapped source, beside the same event in our own field names."""
+    for row in mapping.measure():
+        mapped, direct = (
+            f"{row.mapped_us:5.1f} µs, {row.mapped_bytes} bytes",
+            f"{row.direct_us:5.1f} µs, {row.direct_bytes}",
+        )
+        sys.stdout.write(f"{row.source:24} mapped {mapped}; direct {direct} bytes\n")
+    return 0
 
 
 @app.command

@@ -47,7 +47,7 @@ WAITING = {
     "F-23, F-30": "two versions of an event, of the worker: there is only one yet",
     "F-26, F-31": "due times, soak: with the load tests",
     "F-27": "without faults: tests/core/test_config_files.py, live: tests/integration/test_config_apply.py",
-    "F-29": "passwords, certificates: TLS comes first",
+    "F-29": "without faults: tests/integration/test_secured.py",
 }
 
 

@@ -13,6 +13,7 @@ from streams.masking import masked
 from streams.topics import JOURNAL
 
 Reason = Literal[
+    "ambiguous_time",
     "amount_out_of_range",
     "card_number",
     "control_character",
@@ -21,19 +22,27 @@ Reason = Literal[
     "invalid_utf8",
     "missing_field",
     "nested_too_deep",
+    "nonexistent_time",
     "not_finite",
     "not_json",
     "number_out_of_range",
     "oversize",
     "schema_registry_framing",
+    "too_many_decimals",
     "unknown_currency",
+    "unknown_customer",
     "unknown_value",
+    "unreadable_time",
     "wrong_event_type",
     "wrong_length",
     "wrong_type",
 ]
 # reason: (what was found, what to do next)
 REASONS: dict[Reason, tuple[str, str]] = {
+    "ambiguous_time": (
+        "A local time that the clocks of its zone show twice, when they are put back; the mapping refuses those.",
+        "Send times with their offset, or choose `ambiguous: earlier` or `later` in the mapping.",
+    ),
     "amount_out_of_range": (
         "An amount (a field that ends with `_minor`) is below or above what its field allows.",
         "Check sign and unit: amounts are integers in minor units.",
@@ -57,6 +66,10 @@ REASONS: dict[Reason, tuple[str, str]] = {
     "invalid_utf8": ("The bytes aren't UTF-8.", "Encode as UTF-8, also what is in fields that we don't read."),
     "missing_field": ("A field without a default isn't there.", "Add the field, or map it in the source's mapping."),
     "nested_too_deep": ("Arrays or objects are nested more than 64 deep.", "Flatten the record."),
+    "nonexistent_time": (
+        "A local time that the clocks of its zone never show, since they are put forward over it.",
+        "Check the zone in the mapping, or send times with their offset.",
+    ),
     "not_finite": (
         "A number is NaN, Infinity or too large for a 64-bit float such as `1e999`.",
         "Leave the field out, or send null where the field allows it.",
@@ -68,11 +81,26 @@ REASONS: dict[Reason, tuple[str, str]] = {
         "The value begins with byte 0, as serializers of a schema registry write it.",
         "Use the plain JSON serializer: no schema registry is needed.",
     ),
+    "too_many_decimals": (
+        "An amount in major units has more decimals than its currency, such as 12.345 EUR.",
+        "Check the currency and the unit in the mapping: amounts are never rounded.",
+    ),
     "unknown_currency": (
         "A currency isn't a current ISO 4217 code of three capital letters.",
         "Send the code, as in `EUR`.",
     ),
-    "unknown_value": ("A field with a fixed set of values has another one.", "Use a listed value."),
+    "unknown_customer": (
+        "The map from which the mapping takes the customer doesn't have what the record names.",
+        "Add it to the map's file, restart the workers, and replay.",
+    ),
+    "unknown_value": (
+        "A field with a fixed set of values, or with a table of values in the mapping, has another one.",
+        "Use a listed value, or add it to the mapping.",
+    ),
+    "unreadable_time": (
+        "A time isn't written as the mapping says, has no offset where one is needed, or is no time of the calendar.",
+        "Check `time` and `zone` in the mapping.",
+    ),
     "wrong_event_type": ("`type` isn't the type that this topic carries.", "Send each type to its own topic."),
     "wrong_length": ("A text or list is empty, too short or too long.", "Check the field against the event's schema."),
     "wrong_type": ("A field, or the whole record, has another JSON type.", "Check the field against the schema."),

@@ -20,7 +20,7 @@ from streams.topics import DAY_MS, Topic
 SIZE_BYTES_MAX = 256 * 1024
 DEPTH_MAX = BRACKETS_MAX
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 _NOT_FINITE = re.compile(rb"(?<![\w.])-?(?:nan|inf(?:inity)?)(?!\w)", re.IGNORECASE)
@@ -45,7 +45,12 @@ class Reader:
         topic: a source topic; its `carries` is the type that comes out. ValueError for another kind of topic.
         currencies: the known ISO 4217 codes.
         future_max_ms: how far an event's time may be ahead of its record's timestamp.
+
+    Attributes:
+        is_keyed: whether it wants to see the records' keys.
     """
+
+    is_keyed = False
 
     def __init__(self, topic: Topic, currencies: AbstractSet[str], future_max_ms: int = DAY_MS) -> None:
         if topic.carries is None:
@@ -58,12 +63,13 @@ class Reader:
         self._hints = get_type_hints(topic.carries, include_extras=True)
         self._identifiers = tuple(name for name, hint in self._hints.items() if _mentions_identifier(hint))
 
-    def read(self, value: bytes | None, received_ms: int) -> AnyEvent | Rejected:
+    def read(self, value: bytes | None, received_ms: int, key: bytes | None = None) -> AnyEvent | Rejected:  # noqa: ARG002 - for a source that names something in it
         """The event in a record's value, or why there is none. Never raises, whatever the bytes.
 
         Args:
             value: the record's value as it is on the log.
             received_ms: the record's own Kafka timestamp, in milliseconds since the epoch.
+            key: the record's key.
         """
         if value is None or len(value) > SIZE_BYTES_MAX:
             return self._examine(value, None)
@@ -80,31 +86,35 @@ class Reader:
             return cast("AnyEvent", event)
         return self._doubt(value, event, received_ms)
 
+    def _place(self, name: str) -> str:
+        """Where a field of the event comes from, for people."""
+        return f"`$.{name}`"
+
     def _controlled(self, event: Any) -> str | None:
         """The first identifier with a control character in it: escaped ones pass the decoder."""
         for name in self._identifiers:
-            if any(_CONTROL.search(text) for text in _texts(getattr(event, name))):
+            if any(CONTROL.search(text) for text in _texts(getattr(event, name))):
                 return name
         return None
 
     def _doubt(self, value: bytes, event: Any, received_ms: int) -> AnyEvent | Rejected:
         """Decides on a record that decodes, but needs a closer look."""
-        general = _general_fault(value)
+        general = general_fault(value)
         if general is not None:
             return general
         if self._has_currency and event.currency not in self._currencies:
-            return _currency_fault(value)
+            return _currency_fault(value, self._place("currency"))
         if event.at_ms - received_ms > self._future_max_ms:
-            return _future_fault(value)
+            return _future_fault(value, self._place("at_ms"))
         name = self._controlled(event)
         if name is not None:
-            message = f"Control character in an identifier at `$.{name}`; expected printable text."
+            message = f"Control character in an identifier at {self._place(name)}; expected printable text."
             return rejected("control_character", message, value)
         return cast("AnyEvent", event)
 
     def _examine(self, value: bytes | None, error: Exception | None) -> Rejected:
         """Says why a record doesn't decode."""
-        general = _general_fault(value)
+        general = general_fault(value)
         if value is None or general is not None:
             return general or _empty_fault(value)
         if isinstance(error, msgspec.ValidationError):
@@ -119,9 +129,9 @@ class Reader:
         what, path = parts["what"], parts["path"] or "`$`"
         reason: Reason = next((reason for begin, reason in _REASONS if begin.match(what)), "wrong_type")
         if path == "`$.at_ms`" and "<=" in what:
-            return _future_fault(value)
+            return _future_fault(value, self._place("at_ms"))
         if path == "`$.currency`" and reason == "wrong_length":
-            return _currency_fault(value)
+            return _currency_fault(value, self._place("currency"))
         if path == "`$.type`":
             reason, what = "wrong_event_type", f"Expected `{event_type_name(self._type)}`, this topic's event type"
         elif reason == "number_out_of_range" and path.endswith("_minor`"):
@@ -147,7 +157,7 @@ class Reader:
         return next((f" at `$.{name}`" for name in names if name in self._hints), "")
 
 
-def _general_fault(value: bytes | None) -> Rejected | None:
+def general_fault(value: bytes | None) -> Rejected | None:
     """What can be wrong whatever the event type; the gravest first."""
     if value is None or value.strip() in {b"", b"null"}:
         return _empty_fault(value)
@@ -172,13 +182,13 @@ def _depth_fault(value: bytes) -> Rejected:
     return rejected("nested_too_deep", f"Nested too deep; expected at most {DEPTH_MAX} levels.", value)
 
 
-def _currency_fault(value: bytes) -> Rejected:
-    message = "Unknown currency at `$.currency`; expected an ISO 4217 code of three capital letters."
+def _currency_fault(value: bytes, place: str) -> Rejected:
+    message = f"Unknown currency at {place}; expected an ISO 4217 code of three capital letters."
     return rejected("unknown_currency", message, value)
 
 
-def _future_fault(value: bytes) -> Rejected:
-    message = "Time far in the future at `$.at_ms`; expected milliseconds since the epoch, near the record's timestamp."
+def _future_fault(value: bytes, place: str) -> Rejected:
+    message = f"Time far in the future at {place}; expected milliseconds since the epoch, near the record's timestamp."
     return rejected("event_time_in_future", message, value)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from streams.topics import APP
+
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -112,6 +114,53 @@ def test_prometheus_scrapes_the_workers_where_they_answer() -> None:
     for name in discovery["names"]:
         assert SERVICES[name]["environment"]["BELLWETHER_HTTP"] == f"0.0.0.0:{discovery['port']}"
         assert f"127.0.0.1:{discovery['port']}/readyz" in SERVICES[name]["healthcheck"]["test"][-1]
+
+
+def test_prometheus_scrapes_the_exporter_of_lag_where_it_answers() -> None:
+    check = SERVICES["kafka-exporter"]["healthcheck"]["test"]
+    targets = [
+        target
+        for job in PROMETHEUS["scrape_configs"]
+        for static in job.get("static_configs", [])
+        for target in static["targets"]
+    ]
+    assert "kafka-exporter:9308" in targets
+    assert check[-1] == "http://127.0.0.1:9308/healthz"
+    command = SERVICES["kafka-exporter"]["command"]
+    assert f"--kafka.server={SERVICES['worker']['environment']['BELLWETHER_KAFKA']}" in command
+    assert f"--group.filter=^{APP}$$" in command  # compose makes one dollar of two
+
+
+def test_grafana_finds_prometheus_and_the_dashboards_where_they_are_mounted() -> None:
+    provisioning = ROOT / "config" / "grafana" / "provisioning"
+    mounts = dict(volume.removesuffix(":ro").split(":") for volume in SERVICES["grafana"]["volumes"])
+    assert mounts["./config/grafana/provisioning"] == "/etc/grafana/provisioning"
+    providers = [one for path in provisioning.glob("dashboards/*.y*ml") for one in loaded(path)["providers"]]
+    assert {one["options"]["path"] for one in providers} == {mounts["./config/grafana/dashboards"]}
+    sources = [one for path in provisioning.glob("datasources/*.y*ml") for one in loaded(path)["datasources"]]
+    assert {one["url"] for one in sources} == {"http://prometheus:9090"}
+    assert list((ROOT / "config" / "grafana" / "dashboards").glob("*.json"))
+
+
+def test_tools_start_only_when_they_are_asked_for() -> None:
+    assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == {
+        "akhq": ["tools"]
+    }
+    needed = {name for service in SERVICES.values() for name in service.get("depends_on", {})}
+    assert "akhq" not in needed
+    connections = yaml.safe_load(SERVICES["akhq"]["environment"]["AKHQ_CONFIGURATION"])["akhq"]["connections"]
+    assert connections["bellwether"]["properties"]["bootstrap.servers"] == "kafka:9092"
+
+
+def test_the_file_is_one_of_compose() -> None:
+    tool = str(Path(sys.executable).with_name("check-jsonschema"))
+    words = (tool, "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml"))
+    done = subprocess.run(words, check=False, capture_output=True, text=True)  # noqa: S603 - a package that is pinned
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def loaded(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
 
 
 def test_our_services_can_write_nowhere_and_are_not_root() -> None:

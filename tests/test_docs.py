@@ -13,6 +13,7 @@ from tests.conftest import Ended
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "adding-a-trigger.md"
+TUTORIAL = ROOT / "docs" / "tutorial.md"  # its files are tried by tests/integration/test_tutorial.py
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/**/*.md"))
 CODE = sorted(path for name in ("streams", "agents") for path in (ROOT / name).rglob("*.py"))
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -36,9 +37,9 @@ def said(start: str, pages: list[Path] = PAGES) -> set[str]:
 
 
 def commands() -> list[str]:
-    """The commands that pages and the code's own messages name, without values."""
-    in_code = {one for path in CODE for one in re.findall(r"`(bellwether [a-z][^`\n{]*)`", path.read_text())}
-    return sorted(said("bellwether") | in_code)
+    """The commands that pages and the code's own messages name. Those of shell blocks have a test of their own."""
+    texts = [FENCED.sub("", page.read_text()) for page in PAGES] + [path.read_text() for path in CODE]
+    return sorted({one for text in texts for one in re.findall(r"`(bellwether(?: [a-z][^`\n{]*)?)`", text)})
 
 
 @pytest.mark.parametrize("command", commands())
@@ -81,14 +82,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in relative if not (page.parent / target).exists()] == []
 
 
-def made_by_the_guide() -> set[str]:
-    return {path for path, _ in guide_files()}
+def made_by_a_guide() -> set[str]:
+    return {path for page in (GUIDE, TUTORIAL) for path, _ in files_of(page)}
 
 
 @every_page
 def test_files_that_a_page_names_exist(page: Path) -> None:
     named = {span for span in INLINE.findall(FENCED.sub("", page.read_text())) if OWN_FOLDERS.fullmatch(span)}
-    assert {path for path in named - made_by_the_guide() if not (ROOT / path).exists()} == set()
+    assert {path for path in named - made_by_a_guide() if not (ROOT / path).exists()} == set()
 
 
 def test_pages_that_the_code_names_exist() -> None:
@@ -96,15 +97,9 @@ def test_pages_that_the_code_names_exist() -> None:
     assert {path for path in named if not (ROOT / path).exists()} == set()
 
 
-def test_the_index_leads_to_every_page_or_to_its_folder() -> None:
-    index = ROOT / "docs" / "README.md"
-    linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", index.read_text())}
-    assert [page for page in PAGES if page != index and not {page.resolve(), page.resolve().parent} & linked] == []
-
-
-def guide_files() -> list[tuple[str, str]]:
-    """The files that the guide shows: path, then content."""
-    shown = re.findall(r"^(?:Added to )?`([^`\n]+)`\n\n```\w+\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+def files_of(page: Path) -> list[tuple[str, str]]:
+    """The files that a page shows: path, then content."""
+    shown = re.findall(r"^(?:Added to )?`([^`\n]+)`\n\n```\w+\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     return [(path, content) for path, content in shown]
 
 
@@ -112,8 +107,8 @@ def test_the_guides_trigger_works_once_its_files_are_in_place(tmp_path: Path) ->
     for name in ("agents", "config", "docs", "streams", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    assert [Path(path).suffix for path, _ in guide_files()] == [".py", ".yaml", ".yaml", ".yaml"]
-    for path, content in guide_files():
+    assert [Path(path).suffix for path, _ in files_of(GUIDE)] == [".py", ".yaml", ".yaml", ".yaml"]
+    for path, content in files_of(GUIDE):
         with (tmp_path / path).open("a") as file:
             file.write(content)
     run_in(tmp_path, "-c", "from agents.cli import main; main(['docs', 'triggers'])")
@@ -134,9 +129,13 @@ def run_in(folder: Path, *arguments: str) -> str:
     return ended.stdout
 
 
-@pytest.mark.parametrize("text", [content for path, content in guide_files() if path.endswith(".py")])
+PYTHON = [content for page in (GUIDE, TUTORIAL) for path, content in files_of(page) if path.endswith(".py")]
+
+
+@pytest.mark.parametrize("text", PYTHON)
 def test_the_guides_code_is_as_strict_as_ours(text: str) -> None:
     name = "--stdin-filename=streams/triggers/retention/guide.py"
+    assert len(PYTHON) == 2
     for arguments in (["check", name, "-"], ["format", "--check", name, "-"]):
         command = [str(Path(sys.executable).with_name("ruff")), *arguments]
         ended = subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True, check=False)  # noqa: S603 - our own tool

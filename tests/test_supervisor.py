@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
+from agents import stop
 from agents.accounting import Instruments
 from agents.assignment import Assignment
 from agents.health import Health
@@ -87,6 +88,15 @@ def test_without_a_broker_workers_come_back_with_growing_pauses_and_the_supervis
         for process in (*psutil.Process().children(recursive=True),):
             process.kill()
     assert "restart_in_seconds=0.5" in log.read_text()
+
+
+def test_what_a_restart_does_not_mend_ends_the_supervisor_with_the_workers_own_code() -> None:
+    environment = {"BELLWETHER_DEADLETTERS": "nonsense", "BELLWETHER_HTTP": "127.0.0.1:0", "PATH": ""}
+    command = (str(Path(sys.executable).with_name("bellwether")), "worker", "--processes", "2")
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own
+    assert ended.returncode == stop.Code.MISCONFIGURED
+    assert "workers_given_up" in ended.stdout
+    assert "restart_in_seconds" not in ended.stdout
 
 
 async def _until(log: Path, text: str) -> None:

@@ -17,9 +17,9 @@ from agents.audit.metrics import scrape
 from agents.audit.partition import DECIDED, Partition
 from agents.audit.privacy import Privacy, pattern
 from agents.audit.tallies import Tallies
-from streams import topics
+from agents.sources import OURS
+from streams.sources import Sources
 
-SOURCES = tuple(topic.name for topic in topics.SOURCES)
 Progress = Callable[[int, int], object]
 
 
@@ -30,11 +30,13 @@ class Options(Struct, kw_only=True):
         metrics: addresses of the running workers' metrics.
         canaries: texts that must not be anywhere.
         wait_seconds: how long the workers may take to finish what is under way.
+        sources: what the workers read.
     """
 
     metrics: list[str] = field(default_factory=list)
     canaries: list[bytes] = field(default_factory=list)
     wait_seconds: float = 30.0
+    sources: Sources = OURS
 
 
 async def audit(kafka: str, options: Options, progress: Progress = lambda *_: None) -> Audit:
@@ -46,7 +48,7 @@ async def audit(kafka: str, options: Options, progress: Progress = lambda *_: No
         ScrapeError: a worker's metrics can't be had.
         KafkaError, TimeoutError: the broker is out of reach, or went away.
     """
-    async with opened(kafka) as log:
+    async with opened(kafka, options.sources) as log:
         moment = await settled_moment(kafka, log, options.wait_seconds, lambda: scrape(options.metrics))
         tallies = Tallies(moment=moment, privacy=Privacy(pattern(options.canaries)))
         _report_progress(log, moment, progress)
@@ -57,7 +59,7 @@ async def audit(kafka: str, options: Options, progress: Progress = lambda *_: No
 
 
 def _report_progress(log: Log, moment: Moment, progress: Progress) -> None:
-    every, twice = moment.spans(topic.name for topic in topics.ALL), moment.spans(DECIDED)
+    every, twice = moment.spans({place.topic for place in log.places}), moment.spans(DECIDED)
     total, done = sum(span.end - span.start for span in (*every.values(), *twice.values())), 0
 
     def on_read(offsets: int) -> None:
@@ -70,9 +72,9 @@ def _report_progress(log: Log, moment: Moment, progress: Progress) -> None:
 
 async def _sources(log: Log, tallies: Tallies) -> None:
     """Every source record that is still there."""
-    spans = tallies.moment.spans(SOURCES)
+    spans = tallies.moment.spans(topic.name for topic in log.sources.known)
     found = Counter(dict.fromkeys(spans, 0))
     async for place, records in log.read(spans):
         found[place] += tallies.sources.compare(tallies.moment, place, records)
-    tallies.sources.close(tallies.moment, found)
+    tallies.sources.close(tallies.moment, found, {topic.name for topic in log.sources.retired})
     tallies.sources.reconcile()

@@ -15,16 +15,17 @@ import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 
+from agents import clients
 from agents.audit.metrics import Scraped
 from agents.journal_dump import JournalError
 from agents.kafka_reader import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, READ_LIMIT_MS, STALLED_SECONDS, committed_positions
-from agents.topic_admin import MissingTopic, partition_counts
+from agents.topic_admin import MissingTopic, every, partition_counts
 from agents.unit_of_work import Place
 from streams import topics
 from streams.journal import Tick, decode_entry
+from streams.sources import Sources
 
 PAUSE_SECONDS = 0.2
-READ_BY_GROUP = frozenset(topic.name for topic in (*topics.SOURCES, topics.JOURNAL))
 GROWS_BY_TICKS = frozenset((topics.JOURNAL.name, topics.CHANGELOG.name))
 Offsets = dict[Place, int]
 Records = list[ConsumerRecord]
@@ -40,8 +41,11 @@ class Span(NamedTuple):
 class Log:
     """All topics of a cluster. `consumers`: by whether they read committed records only. `on_read` hears progress."""
 
-    def __init__(self, places: list[Place], consumers: Mapping[bool, aiokafka.AIOKafkaConsumer]) -> None:
+    def __init__(
+        self, places: list[Place], consumers: Mapping[bool, aiokafka.AIOKafkaConsumer], sources: Sources
+    ) -> None:
         self.places = places
+        self.sources = sources
         self.on_read: Callable[[int], object] = lambda _: None
         self._consumers = consumers
 
@@ -84,28 +88,30 @@ class Log:
 
 
 @asynccontextmanager
-async def opened(kafka: str) -> AsyncIterator[Log]:
-    """The log of a cluster.
+async def opened(kafka: str, sources: Sources) -> AsyncIterator[Log]:
+    """The log of a cluster; a retired source needn't be there any more.
 
     Raises:
         MissingTopic: a topic of ours isn't there.
         KafkaError: the broker is out of reach, or refuses.
     """
     counts = await partition_counts(kafka)
-    for topic in topics.ALL:
+    needed = every(sources)
+    for topic in needed:
         if topic.name not in counts:
             raise MissingTopic(topic.name)
-    places = [Place(topic.name, number) for topic in topics.ALL for number in range(counts[topic.name])]
-    stable, every = (_consumer(kafka, f"read_{isolation}") for isolation in ("committed", "uncommitted"))
-    log = Log(places, {True: stable, False: every})
+    names = [topic.name for topic in (*needed, *sources.retired)]
+    places = [Place(name, number) for name in names for number in range(counts.get(name, 0))]
+    stable, all_records = (_consumer(kafka, f"read_{isolation}") for isolation in ("committed", "uncommitted"))
+    log = Log(places, {True: stable, False: all_records}, sources)
     log.rest()
-    async with stable, every:
+    async with stable, all_records:
         yield log
 
 
 def _consumer(kafka: str, isolation_level: str) -> aiokafka.AIOKafkaConsumer:
     return aiokafka.AIOKafkaConsumer(
-        bootstrap_servers=kafka,
+        **clients.to_kafka(kafka),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -133,7 +139,7 @@ class Moment(Struct, kw_only=True):
         starts: the oldest offset of each place.
         ends: where its committed records ended.
         hidden: how many offsets an open transaction hid, where one did.
-        positions: the group's committed offset of each place that it reads; None where it has none.
+        positions: the group's committed offset of each place that it reads, or read; None where it has none.
         is_quiet: whether nothing was under way.
         scraped: the workers' counters, if asked for.
     """
@@ -182,7 +188,8 @@ async def _look(kafka: str, log: Log, scrape: Callable[[], Awaitable[Scraped | N
     log.rest()
     starts, before, ends = await log.starts(), await log.ends(), await log.ends()
     high = await log.ends(committed=False)
-    positions = await committed_positions(kafka, topics.APP, [one for one in log.places if one.topic in READ_BY_GROUP])
+    names = {topic.name for topic in (*log.sources.known, topics.JOURNAL)}
+    positions = await committed_positions(kafka, topics.APP, [one for one in log.places if one.topic in names])
     scraped = await scrape()
     after = await log.ends()
     hidden = {place: high[place] - end for place, end in after.items() if end < high[place]}
@@ -203,6 +210,7 @@ async def _has_unread(log: Log, moment: Moment) -> bool:
     spans = {
         place: Span(max(moment.starts[place], position or 0), moment.ends[place])
         for place, position in moment.positions.items()
+        if place.topic in (*log.sources.names, topics.JOURNAL.name)
     }
     async for place, records in log.read(spans):
         if place.topic != topics.JOURNAL.name and records:

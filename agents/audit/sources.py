@@ -1,6 +1,7 @@
 """Source coordinates: every source record became exactly one journal entry or one dead letter, or both by a replay."""
 
 from collections import Counter
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -132,10 +133,14 @@ class Sources(Struct):
                 self.problems.add(f"lost: {place.topic}, partition {place.partition}, offset {record.offset}")
         return found
 
-    def close(self, moment: Moment, found: Counter[Place]) -> None:
-        """All sources were read; `found` says how many of each place's records were taken in."""
+    def close(self, moment: Moment, found: Counter[Place], retired: Collection[str]) -> None:
+        """All sources were read; `found` says how many of each place's records were taken in.
+
+        `retired` topics aren't read any more, and needn't be there.
+        """
         for place, tally in self.tallies.items():
-            gone = tally.before(moment.starts.get(place, 0))
+            is_away = place not in moment.starts and place.topic in retired
+            gone = tally.distinct if is_away else tally.before(moment.starts.get(place, 0))
             self.gone += gone
             unknown = tally.distinct - gone - found[place]
             self.unknown += unknown

@@ -14,7 +14,7 @@ from agents.backtest.result import Result
 from agents.backtest.run import Progress, run
 from agents.backtest.summing import result
 from agents.replay import is_dump
-from streams import config, topics
+from streams import config, sources, topics
 from streams.config import Config
 from streams.journal import ConfigVersion
 
@@ -48,7 +48,7 @@ async def of_journal(kafka: str, question: Question, told: Told) -> Result:
     """
     plan = _plan(question, question.old)
     below = await recorded.decided_below(kafka) if plan.is_live else {}
-    async with opened(kafka) as log:
+    async with opened(kafka, sources.NONE) as log:
         ends = {place.partition: end for place, end in (await log.ends()).items() if place.topic == topics.JOURNAL.name}
     histories = [OnKafka(number, kafka, end) for number, end in sorted(ends.items())]
     checked = {number: min(offset, ends[number]) for number, offset in below.items()}

@@ -9,7 +9,7 @@ from agents.audit.log import Span, opened
 from agents.backtest.course import DIGEST_BYTES, digest
 from agents.kafka_reader import committed_positions
 from agents.unit_of_work import Place
-from streams import topics
+from streams import sources, topics
 
 Digests = list[bytes]
 
@@ -49,7 +49,7 @@ async def on_kafka(kafka: str) -> dict[int, Published]:
         MissingTopic, KafkaError, TimeoutError: see `agents.audit.log.opened`.
     """
     found: dict[int, Digests] = {number: [] for number in range(topics.DECISIONS.partitions)}
-    async with opened(kafka) as log:
+    async with opened(kafka, sources.NONE) as log:
         starts, ends = await log.starts(), await log.ends()
         spans = {place: Span(starts[place], end) for place, end in ends.items() if place.topic == topics.DECISIONS.name}
         async for place, records in log.read(spans):

@@ -24,9 +24,11 @@ COMMANDS: dict[str, str] = {
     "learn": "Propose a config version from what came of decisions.",
     "replay": "Decide again from a file, without Kafka.",
     "report": "What came of decisions: precision, acceptance, uplift, silence.",
+    "send": "Send source records from a file to their topics.",
+    "sources": "Try on a file what becomes of a source's records.",
     "stack": "Kafka and Redis on this machine, without Docker.",
     "state": "Make the customers' states anew from the journal.",
-    "topics": "Create the topics, or check them.",
+    "topics": "Create the topics, check them, or describe them to other tools.",
     "verify": "Hold everything on the log against the journal, decided again.",
     "worker": "Run workers, and restart those that stop.",
 }
@@ -39,8 +41,9 @@ For example:
     bellwether config check --config config
     bellwether replay --input records.jsonl --output decisions.jsonl
 
-Addresses come from the environment: BELLWETHER_KAFKA, BELLWETHER_REDIS, BELLWETHER_HTTP, BELLWETHER_CONFIG.
-Exit codes: 0 fine, 1 findings, 2 usage, 3 Kafka or Redis out of reach.
+Addresses come from the environment: BELLWETHER_KAFKA, BELLWETHER_REDIS, BELLWETHER_HTTP, BELLWETHER_CONFIG;
+TLS and passwords, too: docs/deployment.md.
+Exit codes: 0 fine, 1 findings, 2 usage, 3 Kafka or Redis out of reach, 77 not let in by them.
 """
 
 
@@ -51,15 +54,16 @@ def _version() -> str:
         return "not installed: run from a checkout"
 
 
-def root(asked: str | None = None) -> App:
+def root(*asked: str) -> App:
     """The root app. Commands are named here and imported when one is asked for, so that help comes at once.
 
     Args:
         asked: the command that will run; it is imported now, so that its help is its own and not the line above.
+            All of them, to document them.
     """
     built = App(name="bellwether", help=HELP, help_format="plaintext", version=_version)
     for name, line in COMMANDS.items():
-        if name == asked:
+        if name in asked:
             built.command(import_module(f"agents.cli.{name}").app)
         else:
             built.command(f"agents.cli.{name}:app", name=name, help=line)
@@ -74,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code. `arguments`: without the program's name; None: the process's own."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        root(next((word for word in words if word in COMMANDS), None))(words, exit_on_error=False)
+        root(*[word for word in words if word in COMMANDS][:1])(words, exit_on_error=False)
     except CycloptsError:  # told already
         sys.exit(USAGE)
     except CommandError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from agents.cli.config import Folder, read
+from agents.cli.folders import Folder, read
 from agents.cli.output import (
     FINDINGS,
     FINE,

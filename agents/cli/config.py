@@ -10,20 +10,23 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from agents import config_files
+from agents import sources as source_files
 from agents.cli.config_output import print_changes, print_history, print_modes
+from agents.cli.folders import Folder, read
 from agents.cli.output import FINDINGS, FINE, USAGE, CommandError, Json, message, on_kafka, print_json, settings
-from agents.config_files import ConfigError
+from agents.config_parts import ConfigError
 from streams import config as configs
 from streams.config import Config
 from streams.config_diff import Change, differences
 from streams.journal import ConfigVersion
+from streams.sources import Sources
 
 if TYPE_CHECKING:
     from agents.config_versions import Applied, History
 
 app = App(
     name="config",
-    help="""Check the rules in triggers.yaml and policy.yaml, and put versions of them into the journal.
+    help="""Check triggers.yaml, policy.yaml and sources.yaml, and put versions of the rules into the journal.
 
 For example:
 
@@ -39,9 +42,6 @@ What is live is what the journal says last. docs/change-a-rule.md goes through i
     help_format="plaintext",
 )
 
-Folder = Annotated[
-    Path | None, Parameter(name="--config", help="Folder with triggers.yaml. Default: BELLWETHER_CONFIG, else ours.")
-]
 AtMs = Annotated[
     int | None, Parameter(help="Time of the entry, ms since the epoch. Default: now.", validator=Number(gte=0))
 ]
@@ -55,24 +55,42 @@ LIVE = "live"
 
 @app.command
 def check(*, config: Folder = None, json: Json = False) -> int:
-    """Say what is wrong with the rules; if nothing is, their version and each trigger's mode.
+    """Say what is wrong with the rules and the sources; if nothing is, the rules' version and each trigger's mode.
 
     Exit code 1 when something is wrong.
     """
     folder = config or settings().config
     try:
-        rules = config_files.load(folder)
+        rules, sources = _checked(folder)
     except ConfigError as error:
         if json:
             print_json({"problems": error.problems})
         message(str(error), style="red")
         return FINDINGS
     if json:
-        print_json({"version": rules.version, "policy": rules.policy, "triggers": rules.triggers, "problems": []})
+        told = {"version": rules.version, "policy": rules.policy, "triggers": rules.triggers}
+        print_json(told | {"sources": sources.names, "problems": []})
     else:
         print_modes(rules)
-    message(f"{folder}: fine, version {rules.version}. Next: bellwether config diff")
+    message(f"{folder}: fine, version {rules.version}, {len(sources.names)} sources. Next: bellwether config diff")
     return FINE
+
+
+def _checked(folder: Path) -> tuple[Config, Sources]:
+    """The rules and sources of a folder.
+
+    Raises:
+        ConfigError: says what is wrong with both.
+    """
+    problems = []
+    for load in (config_files.load, source_files.load):
+        try:
+            load(folder)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return config_files.load(folder), source_files.load(folder)
 
 
 @app.command
@@ -154,18 +172,6 @@ def rollback(
     _rules(earlier)
     entry = _entry(earlier.version, earlier.entry.content, note or f"rollback to {earlier.version}", by, at_ms)
     return _append(entry, found, again=False, json=json)
-
-
-def read(folder: Path | None) -> Config:
-    """The config of a folder, by default the environment's.
-
-    Raises:
-        CommandError: it isn't valid; says every fault.
-    """
-    try:
-        return config_files.load(folder or settings().config)
-    except ConfigError as error:
-        raise CommandError(str(error), FINDINGS) from error
 
 
 def _history() -> "History":

@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from msgspec import Struct
 
+from agents.cli import folders
 from agents.cli.output import (
     FINDINGS,
     FINE,
@@ -116,9 +117,11 @@ def replay(*, reason: Reasons = None, source: Sources = None, dry_run: DryRun = 
     wanted, kafka = _wanted(reason, source), settings().kafka
     with progress() as bar:
         task = bar.add_task("Replaying", total=None)
-        work = replaying.replay(
-            kafka, wanted, lambda done, total: bar.update(task, completed=done, total=total), dry_run=dry_run
-        )
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        work = replaying.replay(kafka, wanted, tell, sources=folders.sources(), dry_run=dry_run)
         result = on_kafka(kafka, work)
     if json:
         print_json(result)
@@ -160,11 +163,10 @@ def _wanted(reasons: list[str] | None, sources: list[str] | None) -> "Wanted":
         CommandError: there is no such reason or source topic.
     """
     from agents.dlq.letters import Wanted  # noqa: PLC0415 - as above
-    from streams import topics  # noqa: PLC0415 - as above
     from streams.dead_letters import Reason  # noqa: PLC0415 - as above
 
     places = tuple(tuple(one.split("/")) for one in sources or ())
-    known = [topic.name for topic in topics.SOURCES]
+    known = [topic.name for topic in folders.sources().known]
     for place in places:
         if place[0] not in known or len(place) > 3 or not all(part.isdigit() for part in place[1:]):  # noqa: PLR2004 - topic, partition, offset
             expected = f"TOPIC, TOPIC/PARTITION or TOPIC/PARTITION/OFFSET, the topic one of {', '.join(known)}"

@@ -7,10 +7,11 @@ import yaml
 from cyclopts import App, Parameter
 
 from agents import config_files, yaml_file
-from agents.cli.config import Folder
+from agents.cli.folders import Folder
 from agents.cli.output import FINE, USAGE, CommandError, Json, message, print_json, print_table, settings
 from agents.cli.report import Input, ledger
-from agents.config_files import POLICY_FILE, TRIGGERS_FILE, ConfigError
+from agents.config_files import POLICY_FILE, TRIGGERS_FILE
+from agents.config_parts import ConfigError
 
 if TYPE_CHECKING:
     from agents.report.lessons import Lesson

@@ -1,4 +1,4 @@
-"""How every command speaks: results to stdout, messages to stderr, and four exit codes."""
+"""How every command speaks: results to stdout, messages to stderr, and a handful of exit codes."""
 
 import asyncio
 import logging
@@ -20,6 +20,7 @@ FINE = 0
 FINDINGS = 1
 USAGE = 2
 OUT_OF_REACH = 3
+ACCESS_REFUSED = 77  # as a worker ends then, `stop.Code`
 LINE_MAX = 10_000  # for a file or a pipe: nothing is folded
 
 Result = TypeVar("Result")
@@ -103,24 +104,41 @@ def on_kafka(address: str, work: Coroutine[Any, Any, Result]) -> Result:
     """Run what talks to Kafka at `address`.
 
     Raises:
-        CommandError: Kafka is out of reach, refuses, or hasn't the topic.
+        CommandError: Kafka is out of reach, doesn't let us in, refuses, or hasn't the topic.
     """
     from aiokafka import errors  # noqa: PLC0415 - slow to import, and help must be quick
 
-    from agents.topic_admin import MissingTopic  # noqa: PLC0415 - the same
+    from agents.stop import is_refusal  # noqa: PLC0415 - the same
+    from agents.topic_admin import MissingTopic  # noqa: PLC0415
 
     try:
         with quiet_kafka():
             return asyncio.run(work)
     except (errors.KafkaConnectionError, errors.KafkaTimeoutError, errors.NodeNotReadyError, TimeoutError) as error:
-        raise CommandError(
-            f"Kafka at {address} is out of reach ({type(error).__name__}).\n"
-            "Is it running, and is BELLWETHER_KAFKA right? A local one: bellwether stack up",
-            OUT_OF_REACH,
-        ) from error
+        raise _out_of_reach(address, type(error).__name__) from error
     except MissingTopic as error:
         raise CommandError(
-            f"Kafka at {address} has no topic {error}. Make it: bellwether topics create", FINDINGS
+            f"Kafka at {address} has no topic {error}, or doesn't show it to this user. Make it: "
+            "bellwether topics create",
+            FINDINGS,
         ) from error
     except errors.KafkaError as error:
-        raise CommandError(f"Kafka at {address} refused: {error}", OUT_OF_REACH) from error
+        code = ACCESS_REFUSED if is_refusal(error) else OUT_OF_REACH
+        hint = "\nWhat this user needs: docs/deployment.md, rights." if is_refusal(error) else ""
+        raise CommandError(f"Kafka at {address} refused: {error}{hint}", code) from error
+
+
+def _out_of_reach(address: str, why: str) -> CommandError:
+    """Kafka gave no answer; with credentials, the client doesn't say whether that is because of them: ask."""
+    from agents import access_check  # noqa: PLC0415 - as above
+
+    with quiet_kafka():
+        refused = asyncio.run(access_check.kafka_refusals(settings()))
+    if refused:
+        return CommandError("\n".join(refused), ACCESS_REFUSED)
+    return CommandError(
+        f"Kafka at {address} is out of reach ({why}).\n"
+        "Is it running, and is BELLWETHER_KAFKA right? A local one: bellwether stack up\n"
+        "Does it want TLS, or a password? docs/deployment.md",
+        OUT_OF_REACH,
+    )

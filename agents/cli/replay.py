@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from rich.progress import Progress
 
 from agents import line_files
-from agents.cli.config import Folder, read
+from agents.cli.folders import Folder, filled_sources, read
 from agents.cli.output import FINE, USAGE, CommandError, Json, message, print_json, print_table, progress
 from agents.line_files import Line
 from agents.replay import Decided, Replay, ReplayError, is_dump, replay_journal, replay_sources
@@ -33,9 +33,10 @@ For example:
     bellwether replay --input records.jsonl --output decisions.jsonl --dead-letters dead.jsonl --json
     bellwether replay --input journal.jsonl --output decisions.jsonl
 
-The input is either source records, one a line, {"topic": …, "key": …, "value": …, "timestamp": milliseconds}, decided
-under the rules of --config, or a dump of the journal (bellwether journal dump), which brings its own. Of a folder,
-the *.jsonl are read in name order. The output has one decision a line; those of a dump are ordered by partition.
+The input is either source records, one a line, {"topic": …, "key": …, "value": …, "timestamp": milliseconds}, read and
+decided under the sources and rules of --config, or a dump of the journal (bellwether journal dump), which brings its
+own. Of a folder, the *.jsonl are read in name order. The output has one decision a line; those of a dump are ordered by
+partition.
 """,
     help_format="plaintext",
 )
@@ -125,7 +126,7 @@ def _decided(
     first = next(lines, None)
     every = lines if first is None else chain([first], lines)
     if not is_dump(first):
-        return replay_sources(every, read(config), machine, on_rejected)
+        return replay_sources(every, read(config), machine, on_rejected, filled_sources(config))
     if config is not None:
         raise CommandError("--config: a dump of the journal brings its own rules; leave it out.", USAGE)
     return replay_journal(every, machine)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from agents.cli.folders import sources
 from agents.cli.output import (
     FINDINGS,
     FINE,
@@ -57,7 +58,7 @@ def verify(*, metrics: Metrics = None, privacy_canaries: Canaries = None, wait: 
     """Verify the cluster that BELLWETHER_KAFKA names."""
     from agents.audit.audit import Options  # noqa: PLC0415 - slow to import, and help must be quick
 
-    options = Options(metrics=metrics or [], canaries=_canaries(privacy_canaries), wait_seconds=wait)
+    options = Options(metrics=metrics or [], canaries=_canaries(privacy_canaries), wait_seconds=wait, sources=sources())
     result = _audit(options)
     if json:
         print_json(result)

@@ -1,6 +1,7 @@
 """One run of the demo: everything started, records sent, all of it decided, and the evidence gathered."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -10,6 +11,7 @@ from msgspec import Struct
 
 from agents import config_apply, config_files, settings, topic_admin, verify
 from agents import stack as local_stack
+from agents.access_settings import KAFKA_PREFIX, REDIS_PREFIX, forget
 from agents.demo import generator, workers
 from agents.demo.evidence import Evidence
 from agents.demo.generator import SourceRecord
@@ -63,6 +65,7 @@ def run(events: int, seed: int, *, keep: bool, screen: Screen) -> Ended:
         with screen.step("Kafka and Redis"):
             stack = local_stack.up()
             started.callback(stack.down)
+        _keep_secrets(stack)
         with screen.step("Topics and rules"):
             asyncio.run(_prepare(stack.kafka))
         with screen.step("Two workers"):
@@ -75,6 +78,13 @@ def run(events: int, seed: int, *, keep: bool, screen: Screen) -> Ended:
             running.save(stack.folder)
             started.pop_all()
     return Ended(evidence, stack, running)
+
+
+def _keep_secrets(stack: Stack) -> None:
+    """Credentials in the environment are for the servers that it names: ours ask for none, and hear none."""
+    for part, prefix in ((stack.kafka_part, KAFKA_PREFIX), (stack.redis_part, REDIS_PREFIX)):
+        if part.ours:
+            forget(os.environ, prefix)
 
 
 async def _prepare(kafka: str) -> None:

@@ -18,6 +18,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.partitioner import murmur2
 
+from agents import clients
 from agents.clock import EVENT_STEP_MS
 from agents.demo.generator import SourceRecord
 from agents.demo.timeline import DAY_MS
@@ -60,10 +61,10 @@ async def send_with_ticks(kafka: str, records: Iterable[SourceRecord], progress:
 
 @asynccontextmanager
 async def _clients(kafka: str) -> AsyncIterator[tuple[aiokafka.AIOKafkaProducer, AIOKafkaAdminClient]]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    admin = AIOKafkaAdminClient(**clients.to_kafka(kafka))
     await admin.start()
     try:
-        async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True) as producer:
+        async with aiokafka.AIOKafkaProducer(**clients.to_kafka(kafka), enable_idempotence=True) as producer:
             yield producer, admin
     finally:
         await admin.close()

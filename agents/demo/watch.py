@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import Struct
 
+from agents import clients
 from agents.kafka_reader import group_offsets
 from streams import topics
 from streams.topics import Topic
@@ -43,9 +44,9 @@ class Watch:
         self.records: dict[TopicPartition, list[ConsumerRecord]] = {one: [] for one in _partitions(topics.OUTPUTS)}
         self._journal = _partitions([topics.JOURNAL])
         self._sources = _partitions(topics.SOURCES)
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+        self._admin = AIOKafkaAdminClient(**clients.to_kafka(kafka))
         self._outputs, self._tail = (
-            AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", isolation_level="read_committed")
+            AIOKafkaConsumer(**clients.to_kafka(kafka), auto_offset_reset="earliest", isolation_level="read_committed")
             for _ in range(2)
         )
 

@@ -102,6 +102,7 @@ def start(stack: Stack) -> Workers:
     """Start the workers on a stack; they don't tick: the time of the events is told by whoever sends these."""
     port = _free_ports()
     os.environ |= {settings.KAFKA: stack.kafka, settings.REDIS: stack.redis, settings.HTTP: f"127.0.0.1:{port}"}
+    os.environ[settings.CONFIG] = str(settings.PACKAGED_CONFIG)  # the sources that the generator feeds
     command = [sys.executable, "-c", "from agents.cli import main; main()", "worker", "--processes", str(PROCESSES)]
     log = stack.folder / LOG_FILE
     started = process.start([*command, "--ticks", "none"], log)

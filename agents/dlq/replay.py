@@ -6,28 +6,31 @@ markers are read. So each letter becomes an entry once at most, whatever crashes
 """
 
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable
 from contextlib import aclosing
 
 import aiokafka
 from aiokafka import TopicPartition
 from msgspec import Struct, field
 
+from agents import clients
 from agents.dlq import letters
 from agents.dlq.letters import Letter, Wanted
 from agents.intake import IntakeWork
 from agents.kafka_log import append_batches
+from agents.map_topics import filled
 from agents.metrics import Metrics
+from agents.sources import OURS
 from agents.topic_admin import MissingTopic, partition_counts
 from agents.unit_of_work import Fetched, Outputs, Place, Record
 from streams import topics
 from streams.dead_letters import marker
+from streams.sources import Sources
 
 TRANSACTIONAL_ID = "bellwether-dlq"
 LETTERS_PER_TRANSACTION = 500
 FETCH_WAIT_MS = 500
 EMPTY_FETCHES_MAX = 20
-SOURCES = frozenset(topic.name for topic in topics.SOURCES)
 
 
 class Replayed(Struct):
@@ -50,21 +53,26 @@ Progress = Callable[[int, int], object]
 
 
 async def replay(
-    kafka: str, wanted: Wanted, progress: Progress = lambda *_: None, *, dry_run: bool = False
+    kafka: str,
+    wanted: Wanted,
+    progress: Progress = lambda *_: None,
+    *,
+    sources: Sources = OURS,
+    dry_run: bool = False,
 ) -> Replayed:
-    """Replay the wanted letters. A dry run appends nothing, and shuts nobody out.
+    """Replay the wanted letters, read as `sources` say. A dry run appends nothing, and shuts nobody out.
 
     Raises:
-        MissingTopic: there is no journal, or no topic of dead letters.
+        MissingTopic: there is no journal, no topic of dead letters, or none that a map needs.
         KafkaError, TimeoutError: the broker is out of reach, refuses, or another replay was started; run it again.
     """
     count = (await partition_counts(kafka)).get(topics.JOURNAL.name)
     if count is None:
         raise MissingTopic(topics.JOURNAL.name)
-    work = IntakeWork(count, Metrics())
+    work = IntakeWork(count, Metrics(), sources=await filled(kafka, sources))
     if dry_run:
         return await _replay(kafka, wanted, work, progress, None)
-    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=TRANSACTIONAL_ID)
+    producer = aiokafka.AIOKafkaProducer(**clients.to_kafka(kafka), transactional_id=TRANSACTIONAL_ID)
     async with producer:
         return await _replay(kafka, wanted, work, progress, producer)
 
@@ -76,7 +84,7 @@ async def _replay(
     waiting = [letter for letter in found if not letter.replayed]
     result = Replayed(before=len(found) - len(waiting))
     outputs, done, pending = Outputs({}, lambda: None), 0, 0
-    async with aclosing(originals(kafka, waiting)) as fetching:
+    async with aclosing(originals(kafka, waiting, work.topics)) as fetching:
         async for letter, original in fetching:
             pending += _take(work, letter, original, outputs, result)
             done += 1
@@ -116,17 +124,19 @@ async def _append(producer: aiokafka.AIOKafkaProducer | None, outputs: Outputs) 
                 await sent
 
 
-async def originals(kafka: str, wanted: Iterable[Letter]) -> AsyncGenerator[tuple[Letter, Fetched | None]]:
+async def originals(
+    kafka: str, wanted: Iterable[Letter], sources: Collection[str]
+) -> AsyncGenerator[tuple[Letter, Fetched | None]]:
     """Each letter with the record that it came from, as the intake fetched it; None where that is gone."""
     by_place: dict[TopicPartition, list[Letter]] = {}
     for letter in wanted:
         by_place.setdefault(TopicPartition(letter.source.topic, letter.source.partition), []).append(letter)
     consumer = aiokafka.AIOKafkaConsumer(
-        bootstrap_servers=kafka, group_id=None, auto_offset_reset="earliest", isolation_level="read_committed"
+        **clients.to_kafka(kafka), group_id=None, auto_offset_reset="earliest", isolation_level="read_committed"
     )
     async with consumer:
         for partition, several in by_place.items():
-            if partition.topic not in SOURCES:
+            if partition.topic not in sources:
                 for letter in several:
                     yield letter, None
                 continue

@@ -10,6 +10,7 @@ from redis.asyncio import Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from agents import clients
 from agents.views.drafts import Field
 
 CUSTOMER = b"bellwether:customer:"
@@ -40,7 +41,7 @@ class Store:
         self._scripts: list[str] = []
         # No socket time-outs and no retries of the library's: the limit is `_within`, the retry is the next round.
         self._redis: Redis = Redis.from_url(
-            url,
+            **clients.to_redis(url),
             socket_timeout=None,
             socket_connect_timeout=None,
             retry=Retry(NoBackoff(), 0),

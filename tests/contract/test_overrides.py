@@ -14,6 +14,7 @@ import aiokafka
 import aiokafka.consumer.fetcher
 import aiokafka.producer.message_accumulator
 import aiokafka.producer.sender
+import aiokafka.producer.transaction_manager
 import faust.app.base
 import faust.streams
 import faust.tables.manager
@@ -161,6 +162,21 @@ PARTS: list[Part] = [
         "BatchBuilder.append: an offset of its own, then the builder",
         aiokafka.producer.message_accumulator.BatchBuilder.append,
         "657d76f55157",
+    ),
+    (
+        "a transaction that fails leaves its error with the waiter",
+        aiokafka.producer.transaction_manager.TransactionManager.error_transaction,
+        "5c72d40ab25e",
+    ),
+    (
+        "and so does one that fails for good",
+        aiokafka.producer.transaction_manager.TransactionManager.fatal_error,
+        "8e9fd08dc500",
+    ),
+    (
+        "a connection's close waits for TLS' farewell; ours cuts it short",
+        kafka_client._close,
+        "28f164aa1e4f",
     ),
     (
         "BatchBuilder.record_count is the next offset",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agents import config_files
-from agents.config_files import ConfigError
+from agents.config_parts import ConfigError
 from agents.settings import PACKAGED_CONFIG
 from streams import config
 

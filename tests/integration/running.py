@@ -8,8 +8,14 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import redis
+
 from agents import settings
+from agents.kafka_reader import read_table
 from agents.stack import Stack
+from streams import topics
+from streams.partition_record import RESERVED_KEYS
+from streams.view import describe
 
 WAIT_SECONDS = 60
 STOP_SECONDS = 15  # a worker has ten, its supervisor waits for it
@@ -49,3 +55,16 @@ async def until_ready(log: Path, workers: int = 1) -> None:
         return log.read_text().count('"event": "ready"') >= workers  # noqa: ASYNC240 - a short file
 
     await until(ready)
+
+
+async def views_equal_states(kafka: str, address: str) -> bool:
+    """Whether Redis shows every customer exactly as the state in the changelog has it."""
+    client = redis.Redis.from_url(address)
+    for table in (await read_table(kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))).values():
+        for key in table.keys() - RESERVED_KEYS:
+            wanted = describe(key.decode(), table[key])
+            name = f"bellwether:customer:{wanted.customer}"
+            if client.hget(name, "document") != wanted.document:
+                return False
+    client.close()
+    return True

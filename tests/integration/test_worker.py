@@ -13,21 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import redis
-
 from agents import journal_dump, settings, stop
 from agents.demo.generator import generate
 from agents.demo.poison import Poisoned
 from agents.demo.send import send
-from agents.kafka_reader import committed_records, read_table
+from agents.kafka_reader import committed_records
 from agents.stack import Stack
 from agents.unit_of_work import Place
 from agents.verify import settled
 from streams import topics
 from streams.journal import Tick
-from streams.partition_record import RESERVED_KEYS
-from streams.view import describe
-from tests.integration.running import running, until, until_ready
+from tests.integration.running import running, until, until_ready, views_equal_states
 
 EVENTS = 15_000
 TICKS = 3
@@ -50,19 +46,6 @@ async def ticks(kafka: str) -> dict[int, list[int]]:
         if isinstance(record.entry, Tick):
             found[number].append(record.entry.at_ms)
     return found
-
-
-async def views_equal_states(cluster: Stack) -> bool:
-    """Whether Redis shows every customer exactly as the state in the changelog has it."""
-    client = redis.Redis.from_url(cluster.redis)
-    for table in (await read_table(cluster.kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))).values():
-        for key in table.keys() - RESERVED_KEYS:
-            wanted = describe(key.decode(), table[key])
-            name = f"bellwether:customer:{wanted.customer}"
-            if client.hget(name, "document") != wanted.document:
-                return False
-    client.close()
-    return True
 
 
 def asked(log: Path, path: str) -> str:
@@ -127,7 +110,7 @@ def test_decisions_go_on_while_redis_is_away_and_the_view_catches_up(cluster: St
         assert metric(log, "bellwether_decisions_total") > 0
         assert metric(log, "bellwether_views_behind_entries") > 0
         cluster.start_redis()
-        asyncio.run(until(lambda: views_equal_states(cluster)))
+        asyncio.run(until(lambda: views_equal_states(cluster.kafka, cluster.redis)))
 
 
 def test_told_to_stop_while_kafka_hangs_a_worker_ends_of_itself_before_its_supervisor_kills_it(

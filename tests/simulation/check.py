@@ -12,7 +12,7 @@ from streams.partition import JournalRecord
 from tests.simulation.clients import Client
 from tests.simulation.cluster import Cluster
 from tests.simulation.loop import Loop
-from tests.simulation.sources import PARTITIONS
+from tests.simulation.sources import PARTITIONS, READ
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,7 +22,7 @@ PUBLISHED = (topics.DECISIONS, topics.FRAUD_CHECK_ACTIONS, topics.RETENTION_ACTI
 
 def unread(cluster: Cluster) -> list[str]:
     """Records that nobody has applied yet."""
-    places = [Place(topic.name, number) for topic in (*topics.SOURCES, topics.JOURNAL) for number in range(PARTITIONS)]
+    places = [Place(topic.name, number) for topic in (*READ.topics, topics.JOURNAL) for number in range(PARTITIONS)]
     return [
         f"{place.topic}/{place.partition}"
         for place in places
@@ -53,7 +53,7 @@ def _verified(client: Client, loop: Loop) -> list[str]:
                 yield number, JournalRecord(one.offset, decode_entry(one.value or b""))
 
     with patch.object(journal_dump, "read", journal):
-        task: asyncio.Task[tuple[verify.Evidence, list[str]]] = loop.create_task(verify.verify(client))  # type: ignore[arg-type]
+        task: asyncio.Task[tuple[verify.Evidence, list[str]]] = loop.create_task(verify.verify(client, READ))  # type: ignore[arg-type]
         loop.run()
     return task.result()[1]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from agents import pipeline, stop
+from agents import stop
 from agents.accounting import Instruments
 from agents.assignment import Assignment
 from agents.health import Health
@@ -21,6 +21,7 @@ from agents.pipeline import Pipeline
 from streams import topics
 from tests.simulation.clients import Client
 from tests.simulation.loop import Exited, Loop
+from tests.simulation.sources import READ
 
 if TYPE_CHECKING:
     from agents.lane import Batch
@@ -54,7 +55,7 @@ def instruments() -> Instruments:
 
 def held_by(client: Client) -> Assignment:
     """What a process holds, with the pipeline in service."""
-    return Assignment(client, Pipeline(RedisAway(), instruments()), instruments())  # type: ignore[arg-type]
+    return Assignment(client, Pipeline(RedisAway(), instruments(), sources=READ), instruments())  # type: ignore[arg-type]
 
 
 class Process:
@@ -161,7 +162,7 @@ def _error(task: asyncio.Task[None]) -> BaseException | None:
 
 def together(numbers: set[int]) -> list[tuple[str, int]]:
     """The partitions of all topics with these numbers."""
-    names = (*pipeline.SOURCE_TOPICS, topics.JOURNAL.name, topics.CHANGELOG.name)
+    names = (*READ.names, topics.JOURNAL.name, topics.CHANGELOG.name)
     return [(name, number) for name in names for number in numbers]
 
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, ProducerFenced
 
-from agents import assignment, intake, pipeline, stop
+from agents import assignment, pipeline, stop
 from agents.unit_of_work import Place, Record
 from streams import partition, topics
 from streams.journal import Tick, encode_entry
@@ -277,9 +277,6 @@ def prepared() -> Iterator[None]:
         stack.enter_context(clients.installed())
         stack.enter_context(patch.object(stop, "at_once", process.at_once))
         stack.enter_context(patch.object(topics, "PARTITIONS", sources.PARTITIONS))
-        stack.enter_context(patch.object(topics, "SOURCES", sources.TOPICS))
-        stack.enter_context(patch.object(pipeline, "SOURCE_TOPICS", tuple(one.name for one in sources.TOPICS)))
-        stack.enter_context(patch.object(intake, "Reader", cache(intake.Reader)))
         stack.enter_context(patch.object(assignment, "log", SimpleNamespace(info=lambda *_, **__: None)))
         stack.enter_context(patch.object(partition, "_rules_of", cache(partition._rules_of)))
         stack.callback(Loop.none_current)

@@ -8,9 +8,11 @@ from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from agents import config_files
 from agents.settings import PACKAGED_CONFIG
+from agents.sources import OURS
 from agents.unit_of_work import Place, Record
 from streams import config, topics
 from streams.journal import ConfigVersion, encode_entry
@@ -21,11 +23,8 @@ END_DAYS = 100
 CUSTOMERS = ("ada", "bob", "cleo", "dora", "emil", "finn")
 PARTITIONS = 2
 MIXED_OVER = 4  # how far a record may be from its place in time
-TOPICS = tuple(
-    topic
-    for topic in topics.SOURCES
-    if topic.name in ("card-transactions", "account-movements", "profiles", "verdicts")
-)
+NAMES = ("card-transactions", "account-movements", "profiles", "verdicts")
+READ = structs.replace(OURS, topics=tuple(topic for topic in OURS.topics if topic.name in NAMES))
 TOPIC_OF = {topic.carries.__struct_config__.tag: topic.name for topic in topics.SOURCES if topic.carries}
 
 

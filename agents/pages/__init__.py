@@ -1,0 +1,1 @@
+"""The pages of the documentation that come from the code, and the site that all pages make."""

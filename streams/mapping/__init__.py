@@ -1,0 +1,1 @@
+"""Sources as they are: which field of an event lies where in a source's own record, compiled once."""
