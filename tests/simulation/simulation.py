@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, ProducerFen
 
 from agents import assignment, pipeline, stop
 from agents.unit_of_work import Place, Record
-from streams import partition, topics
+from streams import config, topics
 from streams.journal import Tick, encode_entry
 from tests.simulation import check, clients, process, sources
 from tests.simulation.clients import Client, Producer
@@ -278,6 +278,6 @@ def prepared() -> Iterator[None]:
         stack.enter_context(patch.object(stop, "at_once", process.at_once))
         stack.enter_context(patch.object(topics, "PARTITIONS", sources.PARTITIONS))
         stack.enter_context(patch.object(assignment, "log", SimpleNamespace(info=lambda *_, **__: None)))
-        stack.enter_context(patch.object(partition, "_rules_of", cache(partition._rules_of)))
+        stack.enter_context(patch.object(config, "decode", cache(config.decode)))
         stack.callback(Loop.none_current)
         yield
