@@ -85,8 +85,10 @@ def test_without_a_broker_workers_come_back_with_growing_pauses_and_the_supervis
         supervisor.send_signal(signal.SIGTERM)
         assert supervisor.wait(15) == 0
     finally:
-        for process in (*psutil.Process().children(recursive=True),):
+        for process in psutil.Process(supervisor.pid).children(recursive=True) if supervisor.poll() is None else ():
             process.kill()
+        supervisor.kill()
+        supervisor.wait()
     assert "restart_in_seconds=0.5" in log.read_text()
 
 

@@ -16,7 +16,7 @@ from agents.demo.generator import SourceRecord, generate
 from agents.demo.send import send_with_ticks
 from agents.stack import Stack
 from agents.verify import settled
-from streams import topics
+from streams import sources, topics
 from tests.integration.running import running, until, until_ready
 
 EVENTS = 8_000
@@ -29,7 +29,7 @@ def ends(kafka: str) -> Offsets:
     """Where every topic ends."""
 
     async def look() -> Offsets:
-        async with opened(kafka) as log:
+        async with opened(kafka, sources.NONE) as log:
             return await log.ends(committed=False)
 
     return asyncio.run(look())
