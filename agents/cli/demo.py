@@ -1,6 +1,5 @@
 """`bellwether demo`: see it work, on this machine, from nothing."""
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -21,6 +20,7 @@ from agents.cli.output import (
     print_json,
     quiet_kafka,
 )
+from agents.demo import interrupts
 
 if TYPE_CHECKING:
     from agents.demo.run import Ended
@@ -95,15 +95,13 @@ def _told() -> Iterator[None]:
     Raises:
         CommandError: a part can't be had, or doesn't do its own.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     try:
         stack, run, workers = (import_module(f"agents.{name}") for name in ("stack", "demo.run", "demo.workers"))
         errors = import_module("aiokafka.errors")
     except ModuleNotFoundError as error:
         raise CommandError(f"{error}. The demo is an extra: pip install 'bellwether[stack]'", OUT_OF_REACH) from error
     try:
-        with quiet_kafka():
+        with interrupts.heard(), quiet_kafka():
             yield
     except (stack.StackError, workers.WorkersError, OSError) as error:
         raise CommandError(str(error) or type(error).__name__, OUT_OF_REACH) from error

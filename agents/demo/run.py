@@ -12,7 +12,7 @@ from msgspec import Struct
 from agents import config_apply, config_files, settings, topic_admin, verify
 from agents import stack as local_stack
 from agents.access_settings import KAFKA_PREFIX, REDIS_PREFIX, forget
-from agents.demo import generator, workers
+from agents.demo import generator, interrupts, workers
 from agents.demo.evidence import Evidence
 from agents.demo.generator import SourceRecord
 from agents.demo.poison import Poisoned
@@ -136,6 +136,7 @@ async def _play(kafka: str, running: Workers, records: _Records, watch: Watch, s
 async def _until_decided(sending: asyncio.Task[None], running: Workers, watch: Watch, screen: Screen) -> float:
     last, changed_at = Counts(), monotonic()
     while True:
+        interrupts.check()
         counts = await watch.look()
         screen.tell(counts)
         if counts != last:
