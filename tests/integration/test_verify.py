@@ -36,7 +36,7 @@ from streams.partition_record import RESERVED_KEYS
 from streams.turn import BRIEFS_KEPT_MAX
 from tests.integration.running import running, until, until_ready
 
-EVENTS = 6_000
+EVENTS = 3_000
 CARD_NUMBER = b"4000 0566 5566 5556"  # a processor's published test number
 CANARY = b"canary-7f3a"
 Command = Callable[..., Any]
