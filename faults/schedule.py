@@ -63,7 +63,7 @@ def least(length: Length) -> dict[str, int]:
 
 def groups(length: Length, seed: int, rows: Collection[str] = ()) -> list[Group]:
     """All groups of a run of this length, with the steps of the chosen rows only (none chosen: all)."""
-    sizes = {"short": (120_000, 1_000, 4.0), "long": (700_000, 1_000, 3.0)}
+    sizes = {"short": (80_000, 1_000, 4.0), "long": (700_000, 1_000, 3.0)}
     events, slice_records, pause_seconds = sizes[length]
     found = []
     makers = {"workers": _workers, "crashes": _crashes, "servers": _servers, "limits": _limits, "data": _data}

@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from streams.actions import Decision, encode_decision
 from tests.core import scenario
 
+pytestmark = pytest.mark.no_cover  # every scenario again, thrice
+
 
 def others(decisions: Iterable[Decision], name: str) -> list[bytes]:
     """What other triggers decided, as it is published, but for the version that it names."""
