@@ -3,6 +3,7 @@
 `compute` takes entries in journal order and says what changes; `adopt` makes it so, once it is safely on the log.
 Between the two nothing else may be computed; a computed batch that is not adopted voids this object (due times have
 been taken off the heap): build a new one from the table.
+
 The same object serves the live worker, the replay and the tests: same entries, same decisions, byte for byte.
 """
 
@@ -63,7 +64,9 @@ class Partition:
     It is made from the table's content, less the partition's own records. `witness` hears the arbiter's questions.
 
     Raises:
-        streams.partition_record.DamagedState: records are missing, too many, or not what they should be.
+        streams.partition_record.DamagedState: records are missing, too many, or not what they should be. What has the
+            right size and can be read is not looked into: a digest of all content would cost more than a tenth of an
+            event.
     """
 
     def __init__(self, table: dict[bytes, bytes], witness: Witness | None = None) -> None:

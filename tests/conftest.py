@@ -1,6 +1,7 @@
 """What several tests need: a real Kafka and a real Redis for the whole run, and the command line as a shell has it."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from agents import stack as local_stack
 from agents.cli import main
 
+HERE = Path(__file__).parent
 # Whole journeys are made here, again and again: counting what they cover of the core makes them three times as slow.
 UNCOUNTED = {"backtest", "contract", "demo", "integration", "simulation"}
 
@@ -15,7 +17,7 @@ UNCOUNTED = {"backtest", "contract", "demo", "integration", "simulation"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Coverage is that of the core's own tests, and of the commands'."""
     for item in items:
-        if UNCOUNTED & set(item.path.parts):
+        if UNCOUNTED & set(item.path.relative_to(HERE).parts):
             item.add_marker(pytest.mark.no_cover)
 
 

@@ -1,7 +1,8 @@
 """The folder of config files that a command is given: its rules, and its sources."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
@@ -12,6 +13,7 @@ from agents.config_parts import ConfigError
 from streams.config import Config
 from streams.sources import Sources
 
+T = TypeVar("T")
 Folder = Annotated[
     Path | None, Parameter(name="--config", help="Folder with triggers.yaml. Default: BELLWETHER_CONFIG, else ours.")
 ]
@@ -23,10 +25,7 @@ def read(folder: Path | None) -> Config:
     Raises:
         CommandError: it isn't valid; says every fault.
     """
-    try:
-        return config_files.load(folder or settings().config)
-    except ConfigError as error:
-        raise CommandError(str(error), FINDINGS) from error
+    return _loaded(config_files.load, folder)
 
 
 def sources(folder: Path | None = None) -> Sources:
@@ -35,10 +34,7 @@ def sources(folder: Path | None = None) -> Sources:
     Raises:
         CommandError: they aren't valid; says every fault.
     """
-    try:
-        return source_files.load(folder or settings().config)
-    except ConfigError as error:
-        raise CommandError(str(error), FINDINGS) from error
+    return _loaded(source_files.load, folder)
 
 
 def filled_sources(folder: Path | None = None) -> Sources:
@@ -54,3 +50,10 @@ def filled_sources(folder: Path | None = None) -> Sources:
 
     kafka = settings().kafka
     return on_kafka(kafka, filled(kafka, found))
+
+
+def _loaded(load: Callable[[Path], T], folder: Path | None) -> T:
+    try:
+        return load(folder or settings().config)
+    except ConfigError as error:
+        raise CommandError(str(error), FINDINGS) from error
