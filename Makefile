@@ -44,7 +44,7 @@ faults-selftest: $(INSTALLED)  ## plant bugs: the faults must find each of them
 	$(BIN)/python -m faults --selftest
 
 image: $(INSTALLED)  ## build the workers' image, look into it, run, kill, cut off and stop it (Docker; BUILD="..." for its build)
-	docker build --tag bellwether:0.1.0 $(BUILD) .
+	DOCKER_BUILDKIT=1 docker build --tag bellwether:0.1.0 $(BUILD) .
 	$(BIN)/python -m faults.image
 
 quality: $(INSTALLED)  ## precision and recall of every trigger on planted situations, several seeds
