@@ -38,12 +38,12 @@ class Holding(Struct):
 
     number: int
     logs: list[KafkaLog]
-    places: set[Place]
+    places: list[Place]
     lanes: list[Lane] = []
 
-    def unknown(self) -> set[Place]:
+    def unknown(self) -> list[Place]:
         """Places that no lane has a position of yet: all at first, then those by which a topic grew."""
-        return self.places.difference(*(lane.positions for lane in self.lanes))
+        return [place for place in self.places if not any(place in lane.positions for lane in self.lanes)]
 
 
 class Assignment:
@@ -123,7 +123,7 @@ class Assignment:
         missing = {number: holding for number, holding in self.holdings.items() if not holding.lanes}
         tables = await read_table(self._kafka, self._stages.changelog, missing, lambda: generation == self._generation)
         unknown = {number: holding.unknown() for number, holding in self.holdings.items()}
-        positions = await self._positions(set().union(*unknown.values()))
+        positions = await self._positions([place for places in unknown.values() for place in places])
         crash_points.reached("P10")
         if generation != self._generation:
             return
@@ -208,7 +208,7 @@ class Assignment:
         positions = {place: position for lane in self.lanes() for place, position in lane.positions.items()}
         return {number: positions[place] for place, number in journals.items() if place in positions}
 
-    def _holding(self, number: int, places: set[Place]) -> Holding:
+    def _holding(self, number: int, places: list[Place]) -> Holding:
         group = self._stages.group
         logs = [KafkaLog(self._kafka, f"{group}-{name}-{number}", group) for name in self._stages.names]
         return Holding(number, logs, places)
@@ -219,7 +219,8 @@ class Assignment:
             place: lane
             for holding in self.holdings.values()
             for lane in holding.lanes
-            for place in holding.places & lane.positions.keys()
+            for place in holding.places
+            if place in lane.positions
         }
         if not lanes:
             return None
@@ -228,10 +229,10 @@ class Assignment:
             await reader.start({place: lane.positions[place] for place, lane in lanes.items()})
         return reader
 
-    async def _positions(self, places: set[Place]) -> Positions:
+    async def _positions(self, places: list[Place]) -> Positions:
         return await committed_positions(self._kafka, self._stages.group, places) if places else Positions({})
 
-    def _places(self, assigned: Iterable[tuple[str, int]]) -> dict[int, set[Place]]:
+    def _places(self, assigned: Iterable[tuple[str, int]]) -> dict[int, list[Place]]:
         """What is read for each partition number held; ends the process where it can't go on with that."""
         try:
             return self.shares.held({Place(*one) for one in assigned})

@@ -28,14 +28,14 @@ class Shares(Struct, frozen=True):
         """In whose share it is."""
         return place.partition % self.numbers
 
-    def held(self, assigned: Collection[Place]) -> dict[int, set[Place]]:
-        """What is read for each number that came.
+    def held(self, assigned: Collection[Place]) -> dict[int, list[Place]]:
+        """What is read for each number that came, sorted.
 
         Raises:
             NotSharedOut: something came without its number, or a number without something that it must have.
         """
         numbers = {place.partition for place in assigned if place.topic in self.bound}
-        read = {place for place in assigned if place.topic in self.topics}
+        read = sorted(place for place in assigned if place.topic in self.topics)
         astray = [place for place in assigned if self.number_of(place) not in numbers]
         astray += [Place(topic, number) for topic in self.bound for number in numbers if number >= self.numbers]
         needed = [Place(topic, number) for topic in self.bound for number in numbers]
@@ -44,7 +44,7 @@ class Shares(Struct, frozen=True):
         absent = [place for place in needed if place not in assigned]
         if astray or absent:
             raise NotSharedOut(astray, absent)
-        return {number: {place for place in read if self.number_of(place) == number} for number in numbers}
+        return {number: [place for place in read if self.number_of(place) == number] for number in sorted(numbers)}
 
 
 class NotSharedOut(Exception):  # noqa: N818 - it says what is the matter

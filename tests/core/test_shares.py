@@ -15,8 +15,8 @@ def assigned(*numbers: int, **sources: tuple[int, ...]) -> set[Place]:
 
 def test_a_number_has_its_journal_partition_and_every_source_partition_that_leaves_it_as_remainder() -> None:
     assert SHARES.held(assigned(0, 3, few=(0,), many=(0, 3, 4, 7, 8))) == {
-        0: {Place("journal", 0), Place("few", 0), Place("many", 0), Place("many", 4), Place("many", 8)},
-        3: {Place("journal", 3), Place("many", 3), Place("many", 7)},
+        0: [Place("few", 0), Place("journal", 0), Place("many", 0), Place("many", 4), Place("many", 8)],
+        3: [Place("journal", 3), Place("many", 3), Place("many", 7)],
     }
 
 
