@@ -73,7 +73,9 @@ def batch_app(kafka: str, stages: Stages, instruments: Instruments) -> BatchApp:
         _add_agent(app, topic)
     table = stages.changelog.removeprefix(f"{stages.group}-").removesuffix("-changelog")  # Faust puts these around it
     schema = faust.Schema(**RAW)
-    app.tables.add(CustomerTable(app, name=table, schema=schema, partitions=stages.partitions, beacon=app.tables.beacon))
+    app.tables.add(
+        CustomerTable(app, name=table, schema=schema, partitions=stages.partitions, beacon=app.tables.beacon)
+    )
     return app
 
 

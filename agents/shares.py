@@ -1,7 +1,7 @@
 """What a partition number has to read: its partition of the journal, and a share of each source.
 
-    journal and changelog: partition n makes up number n; there are as many of both, and as many numbers
-    source topics: partition p, of however many there are, is in the share of number p % numbers
+journal and changelog: partition n makes up number n; there are as many of both, and as many numbers
+source topics: partition p, of however many there are, is in the share of number p % numbers
 """
 
 from collections.abc import Collection, Sequence

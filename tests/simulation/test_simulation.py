@@ -32,8 +32,8 @@ def test_nothing_is_lost_doubled_or_reordered_whatever_breaks() -> None:
     assert report.failed is None, str(report)
     assert report.seeds == SEEDS
     assert report.counts["kill"] > SEEDS / 2, "the faults must hit"
-    rare = {"fenced", "timed_out", "stopped", "batch_failed", "freeze", "expel", "expire", "append", "commit", "answer", "grow"}
-    assert {name for name in rare if report.counts[name] < 3} == set()
+    rare = {"fenced", "timed_out", "stopped", "batch_failed", "freeze", "expel", "expire", "append", "commit", "answer"}
+    assert {name for name in rare | {"grow"} if report.counts[name] < 3} == set()
 
 
 def test_one_journal_leads_to_the_same_under_whatever_schedule() -> None:
