@@ -28,10 +28,11 @@ class Stages(Protocol):
 
     Attributes:
         group: the consumer group; with a stage's name and the number it makes a transactional id.
-        names: of the stages; each has a transactional producer.
-        topics: what is read. A number's partitions of all of them, and the changelog's, must be held together.
+        names: of the stages; each has a transactional producer. The first reads what isn't the journal.
+        topics: what is read; each may have any number of partitions but the journal.
         journal: the one of them that the state follows.
         changelog: the compacted topic of the state.
+        partitions: how many of both, so the partition numbers. Number n reads partition p where p % partitions is n.
     """
 
     group: str
@@ -39,6 +40,7 @@ class Stages(Protocol):
     topics: tuple[str, ...]
     journal: str
     changelog: str
+    partitions: int
 
     def take_up(
         self,
@@ -47,7 +49,10 @@ class Stages(Protocol):
         table: dict[bytes, bytes],
         committed: Positions,
     ) -> list[Lane]:
-        """The lanes of a number, in the stages' order: their producers are fenced, `table` is its recovered state."""
+        """The lanes of a number, in the stages' order, over all places of `committed`: where the group is in them.
+
+        Their producers are fenced, `table` is the number's recovered state.
+        """
 
     def let_go(self, numbers: Iterable[int]) -> None:
         """These are another worker's now, or were never taken up."""
@@ -70,6 +75,7 @@ class Pipeline:
         maps: MapTopics | None = None,
     ) -> None:
         self.topics: tuple[str, ...] = (*sources.names, topics.JOURNAL.name)
+        self.partitions = topics.PARTITIONS
         self.works: dict[int, DecideWork] = {}
         self._views = views
         self._instruments = instruments
@@ -86,12 +92,13 @@ class Pipeline:
         committed: Positions,
     ) -> list[Lane]:
         """Build a number's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
-        partition = partition_of(number, table, committed[Place(topics.JOURNAL.name, number)])
-        sources = {place: committed[place] for place in (Place(topic, number) for topic in self._sources.names)}
-        journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
+        place = Place(topics.JOURNAL.name, number)
+        partition = partition_of(number, table, committed[place])
+        journal = {place: partition.position + 1 if partition.position >= 0 else None}
+        sources = {one: position for one, position in committed.items() if one != place}
         metrics = self._instruments.metrics
         self.works[number] = DecideWork(number, partition, self._views, metrics, self._rules_shown)
-        intake = IntakeWork(topics.PARTITIONS, metrics, self._limits, committed.notes, self._sources)
+        intake = IntakeWork(self.partitions, metrics, self._limits, committed.notes, self._sources)
         works: tuple[Work, ...] = (intake, self.works[number])
         self._views.assign(number, table)
         kinds, positions = (self._intake_lane, Lane), (sources, journal)

@@ -100,6 +100,7 @@ class JobStages:
         self.topics: tuple[str, ...] = (options.topic,)
         self.journal = options.topic
         self.changelog = changelog(options.group)
+        self.partitions = options.partitions
         self._options = options
         self._meter = meter
         self._instruments = instruments
@@ -145,7 +146,7 @@ async def create_topics(options: Options) -> None:
 def build(options: Options, meter: Meter) -> BatchApp:
     """The app of a worker that does the job."""
     instruments = Instruments(Metrics(), Health())
-    made = faust_app.batch_app(options.broker, JobStages(options, meter, instruments), options.partitions, instruments)
+    made = faust_app.batch_app(options.broker, JobStages(options, meter, instruments), instruments)
     made.companions = ()
     made.on_drained = lambda: asyncio.sleep(0)
     return made

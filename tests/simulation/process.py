@@ -8,7 +8,7 @@ Faust's part, after `agents/transport.py` and Faust's own recovery service:
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -21,7 +21,7 @@ from agents.pipeline import Pipeline
 from streams import topics
 from tests.simulation.clients import Client
 from tests.simulation.loop import Exited, Loop
-from tests.simulation.sources import READ
+from tests.simulation.sources import COUNTS, PARTITIONS, READ
 
 if TYPE_CHECKING:
     from agents.lane import Batch
@@ -113,7 +113,7 @@ class Process:
                 """Asks again."""
             self._generation += 1
             with stop.on_failure(stop.Code.ASSIGNMENT_FAILED, "fencing_failed"):
-                await self.assignment.assign(together(numbers))
+                await self.assignment.assign(together(numbers, self.client.cluster.counts))
             await self.loop.world("Faust rebalances")
             self._recover_again()
 
@@ -160,10 +160,11 @@ def _error(task: asyncio.Task[None]) -> BaseException | None:
     return None if isinstance(error, Exited) else error
 
 
-def together(numbers: set[int]) -> list[tuple[str, int]]:
-    """The partitions of all topics with these numbers."""
-    names = (*READ.names, topics.JOURNAL.name, topics.CHANGELOG.name)
-    return [(name, number) for name in names for number in numbers]
+def together(numbers: set[int], counts: Mapping[str, int] = COUNTS) -> list[tuple[str, int]]:
+    """What comes with these numbers, as `Assignor` has it; `counts` are the sources'."""
+    bound = [(name, number) for name in (topics.JOURNAL.name, topics.CHANGELOG.name) for number in numbers]
+    share = [(name, one) for name, count in counts.items() for one in range(count) if one % PARTITIONS in numbers]
+    return bound + share
 
 
 def at_once(code: stop.Code, event: str, **details: Any) -> NoReturn:
