@@ -45,13 +45,14 @@ class Lane:
     `positions` holds, for each place it reads, the offset of the first record not yet applied; None is the oldest.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a lane is made of
         self,
         name: LaneName,
         transactions: TransactionalLog,
         work: Work,
         positions: dict[Place, int | None],
         instruments: accounting.Instruments,
+        *,
         pace: Pace,
     ) -> None:
         self.name = name

@@ -19,15 +19,15 @@ ALONE_EVERY = 200  # transactions
 
 
 class Pace:
-    """Turns for transactions, given in the order in which they were asked for."""
+    """Turns for transactions, given in the order in which they were asked for; so many at once to begin with."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = 1) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._under_way = 0
         self._is_alone = False
         self._since_alone = 0
         self._alone_seconds = 0.0
-        self._ideal = 1.0
+        self._ideal = float(at_once)
 
     @property
     def limit(self) -> int:

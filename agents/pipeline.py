@@ -62,19 +62,21 @@ class Pipeline:
     journal = topics.JOURNAL.name
     changelog = topics.CHANGELOG.name
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a caller may set, by name
         self,
         views: Views,
         instruments: Instruments,
         limits: Limits | None = None,
         sources: Sources = OURS,
         maps: MapTopics | None = None,
+        *,
+        pace: Pace | None = None,
     ) -> None:
         self.topics: tuple[str, ...] = (*sources.names, topics.JOURNAL.name)
         self.works: dict[int, DecideWork] = {}
         self._views = views
         self._instruments = instruments
-        self._pace = Pace()
+        self._pace = pace or Pace()
         self._limits = limits
         self._sources = sources
         self._intake_lane = Lane if maps is None else partial(FollowingLane, maps)
@@ -98,7 +100,7 @@ class Pipeline:
         self._views.assign(number, table)
         kinds, positions = (self._intake_lane, Lane), (sources, journal)
         return [
-            kind(LaneName(stage, number), log, work, reached, self._instruments, self._pace)
+            kind(LaneName(stage, number), log, work, reached, self._instruments, pace=self._pace)
             for kind, stage, log, work, reached in zip(kinds, STAGES, logs, works, positions, strict=True)
         ]
 
