@@ -11,6 +11,7 @@ from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Positions
 from agents.lane import Lane, LaneName
 from agents.map_topics import FollowingLane, MapTopics
+from agents.pace import Pace
 from agents.recovered import partition_of
 from agents.rules_shown import RulesShown
 from agents.sources import OURS
@@ -66,19 +67,22 @@ class Pipeline:
     journal = topics.JOURNAL.name
     changelog = topics.CHANGELOG.name
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a caller may set, by name
         self,
         views: Views,
         instruments: Instruments,
         limits: Limits | None = None,
         sources: Sources = OURS,
         maps: MapTopics | None = None,
+        *,
+        pace: Pace | None = None,
     ) -> None:
         self.topics: tuple[str, ...] = (*sources.names, topics.JOURNAL.name)
         self.partitions = topics.PARTITIONS
         self.works: dict[int, DecideWork] = {}
         self._views = views
         self._instruments = instruments
+        self._pace = pace or Pace()
         self._limits = limits
         self._sources = sources
         self._intake_lane = Lane if maps is None else partial(FollowingLane, maps)
@@ -103,7 +107,7 @@ class Pipeline:
         self._views.assign(number, table)
         kinds, positions = (self._intake_lane, Lane), (sources, journal)
         return [
-            kind(LaneName(stage, number), log, work, reached, self._instruments)
+            kind(LaneName(stage, number), log, work, reached, self._instruments, pace=self._pace)
             for kind, stage, log, work, reached in zip(kinds, STAGES, logs, works, positions, strict=True)
         ]
 

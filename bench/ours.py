@@ -21,6 +21,7 @@ from agents.health import Health
 from agents.kafka_log import KafkaLog
 from agents.lane import Lane, LaneName
 from agents.metrics import Metrics
+from agents.pace import Pace
 from agents.transport import BatchApp
 from agents.unit_of_work import Fetched, Outputs, Place, Record
 from bench.j1 import RULES, Job, Rule
@@ -104,6 +105,7 @@ class JobStages:
         self._options = options
         self._meter = meter
         self._instruments = instruments
+        self._pace = Pace()
 
     def take_up(
         self,
@@ -118,7 +120,7 @@ class JobStages:
         position = table.pop(POSITION_KEY, None)
         positions = {source: msgspec.msgpack.decode(position, type=int) if position else None}
         work = JobWork(source, self._options, table, self._meter)
-        return [Lane(LaneName(STAGE, number), log, work, positions, self._instruments) for log in logs]
+        return [Lane(LaneName(STAGE, number), log, work, positions, self._instruments, pace=self._pace) for log in logs]
 
     def let_go(self, numbers: Iterable[int]) -> None:
         """Nothing else knows of them."""

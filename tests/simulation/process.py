@@ -17,6 +17,7 @@ from agents.accounting import Instruments
 from agents.assignment import Assignment
 from agents.health import Health
 from agents.metrics import Metrics
+from agents.pace import Pace
 from agents.pipeline import Pipeline
 from streams import topics
 from tests.simulation.clients import Client
@@ -26,6 +27,7 @@ from tests.simulation.sources import COUNTS, PARTITIONS, READ
 if TYPE_CHECKING:
     from agents.lane import Batch
 
+TRANSACTIONS_AT_ONCE_MAX = 8
 BROKEN = "an exception reached Faust"
 
 
@@ -53,9 +55,10 @@ def instruments() -> Instruments:
     return Instruments(Metrics(), Health())
 
 
-def held_by(client: Client) -> Assignment:
-    """What a process holds, with the pipeline in service."""
-    return Assignment(client, Pipeline(RedisAway(), instruments(), sources=READ), instruments())  # type: ignore[arg-type]
+def held_by(client: Client, at_once: int = TRANSACTIONS_AT_ONCE_MAX) -> Assignment:
+    """What a process holds, with the pipeline in service and so many transactions under way at once to begin with."""
+    pipeline = Pipeline(RedisAway(), instruments(), sources=READ, pace=Pace(at_once))  # type: ignore[arg-type]
+    return Assignment(client, pipeline, instruments())  # type: ignore[arg-type]
 
 
 class Process:
@@ -65,7 +68,7 @@ class Process:
         self.name = name
         self.loop = loop
         self.client = client
-        self.assignment = held_by(client)
+        self.assignment = held_by(client, 1 + pick(TRANSACTIONS_AT_ONCE_MAX))
         self.is_frozen = False
         self.is_leaving = False
         self._group = group
