@@ -20,7 +20,7 @@ demo: $(INSTALLED)  ## see it work: Kafka, Redis, customers, events, and what is
 	$(BIN)/bellwether demo
 
 test: lint  ## lint, then every test, with a real Kafka and Redis; ends with pytest's own last line
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 lint: $(INSTALLED)  ## style, format, types, and which module may import which
 	$(BIN)/ruff check

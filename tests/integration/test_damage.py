@@ -20,7 +20,7 @@ from agents.unit_of_work import Place
 from agents.verify import live_tables, settled
 from faults import damages
 from streams import topics
-from tests.integration.running import addresses, running, until, until_ready
+from tests.integration.running import LONG_STEP_MS, addresses, running, until, until_ready
 
 Command = Callable[..., Any]
 EVENTS = 3_000
@@ -46,7 +46,7 @@ def test_a_damaged_changelog_is_refused_and_made_anew_from_the_journal(
         asyncio.run(until_ready(tmp_path / "log"))
         refused = bellwether("state", "rebuild")
         assert (refused.code, "Workers are running" in refused.err) == (1, True)
-        asyncio.run(send(kafka, events[: EVENTS // 2], lambda _: None))
+        asyncio.run(send(kafka, events[: EVENTS // 2], lambda _: None, LONG_STEP_MS))
         asyncio.run(until(lambda: settled(kafka)))
     whole = asyncio.run(live_tables(kafka))
     for name, (damage, told) in damages.DAMAGES.items():
@@ -59,7 +59,7 @@ def test_a_damaged_changelog_is_refused_and_made_anew_from_the_journal(
         assert asyncio.run(live_tables(kafka)) == whole
     with running(WORKER, cluster, tmp_path / "log"):
         asyncio.run(until_ready(tmp_path / "log"))
-        asyncio.run(send(kafka, events[EVENTS // 2 :], lambda _: None))
+        asyncio.run(send(kafka, events[EVENTS // 2 :], lambda _: None, LONG_STEP_MS))
         asyncio.run(until(lambda: settled(kafka)))
     verified = bellwether("verify", "--json")
     assert verified.code == 0, verified.out

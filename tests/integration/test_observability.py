@@ -31,7 +31,7 @@ from agents.verify import settled
 from streams import config, topics
 from streams.journal import ConfigVersion
 from streams.policy import Limit
-from tests.integration.running import running, until, until_ready
+from tests.integration.running import LONG_STEP_MS, running, until, until_ready
 from tests.observability import prometheus
 from tests.observability.files import ALERTS, BY_ALERT, PROMETHEUS, queries
 
@@ -111,7 +111,7 @@ def purchases(name: str, customers: int) -> list[SourceRecord]:
 
 
 def decided(kafka: str, records: Any) -> None:
-    asyncio.run(send(kafka, records, lambda _: None))
+    asyncio.run(send(kafka, records, lambda _: None, LONG_STEP_MS))
     asyncio.run(until(lambda: settled(kafka)))
 
 

@@ -21,7 +21,7 @@ from agents.demo.send import send
 from agents.rights import Right
 from streams import topics
 from tests.integration.kafka_users import DENY, grant
-from tests.integration.running import until, until_ready, views_equal_states
+from tests.integration.running import LONG_STEP_MS, until, until_ready, views_equal_states
 from tests.integration.secured import LACKING, Secured, secured
 
 EVENTS = 15_000
@@ -90,7 +90,7 @@ def test_with_least_rights_a_worker_decides_exactly_once_though_killed_and_shows
         family = [psutil.Process(supervisor.pid), *psutil.Process(supervisor.pid).children()]
         seen = [text for one in family for text in (*one.cmdline(), *one.environ().values())]
         assert shown(servers, "\n".join(seen)) == []
-        asyncio.run(send(kafka, generate(EVENTS, seed=11).records, lambda _: None))
+        asyncio.run(send(kafka, generate(EVENTS, seed=11).records, lambda _: None, LONG_STEP_MS))
         family[1].kill()
         asyncio.run(until_ready(log, workers=2))
         asyncio.run(until(lambda: verify.settled(kafka)))

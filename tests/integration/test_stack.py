@@ -15,7 +15,7 @@ from aiokafka.client import AIOKafkaClient
 from redis import Redis
 
 from agents import stack
-from agents.stack import kafka, process, redis_server
+from agents.stack import formatting, jars, kafka, process, redis_server
 from agents.stack.process import Process, free_port
 
 
@@ -194,10 +194,44 @@ def test_a_server_that_ends_at_start_is_quoted(tmp_path: Path) -> None:
     assert processes_of(tmp_path) == []
 
 
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One of the test's own, with nothing but the jars in it."""
+    jars.class_path(jars.cache_folder())
+    own = tmp_path / "bellwether" / "kafka"
+    own.mkdir(parents=True)
+    for jar in jars.locked():
+        (own / jar.name).symlink_to(jars.cache_folder() / jar.name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return own
+
+
+def formatted(folder: Path) -> tuple[dict[str, str], bytes]:
+    """Ids and feature levels of a new broker."""
+    kafka.configure(folder, free_port(), None, {})
+    lines = (folder / "data" / formatting.IDS).read_text().splitlines()
+    ids = dict(line.split("=") for line in lines if not line.startswith("#"))
+    return ids, (folder / "data" / formatting.LEVELS).read_bytes()
+
+
+def test_kafkas_tool_formats_once_and_again_when_what_is_kept_of_it_is_damaged(tmp_path: Path, cache: Path) -> None:
+    by_tool, levels = formatted(tmp_path / "first")
+    ids, again = formatted(tmp_path / "second")
+    assert (again, ids.keys()) == (levels, by_tool.keys()), "with the tool's own time stamps"
+    assert (ids["version"], ids["node.id"]) == (by_tool["version"], by_tool["node.id"])
+    assert len({ids["cluster.id"], ids["directory.id"], by_tool["cluster.id"], by_tool["directory.id"]}) == 4
+    [kept] = cache.glob("levels-*")
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert formatted(tmp_path / "third")[1] != levels, "made anew"
+    [kept] = cache.glob("levels-*")
+    assert kept.read_bytes().endswith((tmp_path / "third" / "data" / formatting.LEVELS).read_bytes())
+
+
+@pytest.mark.usefixtures("cache")
 def test_a_cluster_id_may_begin_with_a_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" + bytes(15)))
-    kafka.configure(tmp_path, free_port(), None, {})
-    assert "cluster.id=-AAAA" in (tmp_path / "data" / "meta.properties").read_text()
+    for way in ("by the tool", "without it"):
+        assert formatted(tmp_path / way)[0]["cluster.id"].startswith("-AAAA")
 
 
 def test_a_port_that_is_taken_is_named(started: stack.Stack, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +35,7 @@ from streams.dead_letters import Rejected, dead_letter, marker
 from streams.journal import ConfigVersion, Source, encode_entry
 from streams.partition_record import RESERVED_KEYS
 from streams.turn import BRIEFS_KEPT_MAX
-from tests.integration.running import running, until, until_ready
+from tests.integration.running import LONG_STEP_MS, running, until, until_ready
 
 EVENTS = 3_000
 CARD_NUMBER = b"4000 0566 5566 5556"  # a processor's published test number
@@ -110,11 +111,11 @@ async def card_number_and_canary_in_a_decision(kafka: str) -> None:
 
 
 async def anothers_state(kafka: str) -> None:
-    """A customer gets another customer's state."""
+    """A customer gets another customer's state, of a partition that has two of them."""
     states = [(place, one) for place, one in await some(kafka, topics.CHANGELOG) if one.key not in RESERVED_KEYS]
-    place, first = states[0]
-    other = next(one for there, one in states if there == place and one.key != first.key)
-    await append(kafka, place, first.key, other.value, [])
+    pairs = ((mine, other) for mine, other in combinations(states, 2) if mine[0] == other[0])
+    (place, one), (_, other) = next(pair for pair in pairs if pair[0][1].key != pair[1][1].key)
+    await append(kafka, place, one.key, other.value, [])
 
 
 async def unread_entry(kafka: str) -> None:
@@ -184,7 +185,7 @@ def worker(cluster: Stack, log: Path) -> Iterator[str]:
 
 def work(kafka: str) -> None:
     """Send events and wait until they are decided."""
-    asyncio.run(send(kafka, Poisoned(generate(EVENTS, seed=5).records, EVENTS), lambda _: None))
+    asyncio.run(send(kafka, Poisoned(generate(EVENTS, seed=5).records, EVENTS), lambda _: None, LONG_STEP_MS))
     asyncio.run(until(lambda: settled(kafka)))
 
 
@@ -208,7 +209,7 @@ def test_a_clean_run_holds_and_each_tampering_is_found(
     cluster: Stack, tmp_path: Path, bellwether: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BELLWETHER_KAFKA", cluster.kafka)
-    monkeypatch.setenv("BELLWETHER_TICKS", "event-time:P6D")  # by the wall clock the cards' purchases are long past
+    monkeypatch.setenv("BELLWETHER_TICKS", "event-time:P90D")  # by the wall clock the cards' purchases are long past
     canaries = tmp_path / "canaries.txt"
     canaries.write_bytes(CANARY + b"\ncanary-other\n")
     kafka, tampered = cluster.kafka, Cluster(bellwether, canaries)

@@ -23,7 +23,7 @@ from agents.unit_of_work import Place
 from agents.verify import settled
 from streams import topics
 from streams.journal import Tick
-from tests.integration.running import running, until, until_ready, views_equal_states
+from tests.integration.running import LONG_STEP_MS, running, until, until_ready, views_equal_states
 
 EVENTS = 15_000
 TICKS = 3
@@ -75,7 +75,7 @@ def test_ticks_keep_coming_while_nothing_else_does(cluster: Stack, tmp_path: Pat
 def test_dead_letters_and_metrics_count_exactly(cluster: Stack, tmp_path: Path) -> None:
     records = Poisoned(generate(EVENTS, seed=5).records, EVENTS)
     with worker(cluster, tmp_path / "log") as log:
-        asyncio.run(send(cluster.kafka, records, lambda _: None))
+        asyncio.run(send(cluster.kafka, records, lambda _: None, LONG_STEP_MS))
         asyncio.run(until(lambda: settled(cluster.kafka)))
         counted = {
             name: metric(log, f"bellwether_{name}_total") for name in ("records", "dead_letters", "journal_entries")
@@ -105,7 +105,7 @@ async def published(kafka: str) -> tuple[Counter[str], int]:
 def test_decisions_go_on_while_redis_is_away_and_the_view_catches_up(cluster: Stack, tmp_path: Path) -> None:
     cluster.kill_redis()
     with worker(cluster, tmp_path / "log") as log:
-        asyncio.run(send(cluster.kafka, generate(EVENTS, seed=6).records, lambda _: None))
+        asyncio.run(send(cluster.kafka, generate(EVENTS, seed=6).records, lambda _: None, LONG_STEP_MS))
         asyncio.run(until(lambda: settled(cluster.kafka)))
         assert metric(log, "bellwether_decisions_total") > 0
         assert metric(log, "bellwether_views_behind_entries") > 0
