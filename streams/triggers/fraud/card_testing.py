@@ -74,7 +74,7 @@ def _is_purchase(entry: CardTransaction) -> bool:
 def card_testing(entry: CardTransaction, state: State, config: Config, customer: Facts) -> Iterator[Candidate]:
     card = state.cards.pop(entry.card, None) or Card()
     put_last(state.cards, entry.card, card, config.cards_kept_max)
-    if any(one.event == entry.id for one in (*card.smalls, *card.larges)):
+    if any(one.event == entry.id for one in card.smalls) or any(one.event == entry.id for one in card.larges):
         return  # a repeat must not make a questioned purchase's merchant known
     _remember_merchant(card, entry, config)
     if entry.amount_minor <= config.small_minor_max:
