@@ -9,7 +9,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint bench bench-full faults faults-long faults-selftest quality docs site lock clean
+.PHONY: help install demo test lint bench bench-full faults faults-long faults-selftest image quality docs site lock clean
 
 help:  ## say what there is (also without a target)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,10 @@ faults-long: $(INSTALLED)  ## the same for most of an hour, on millions of event
 
 faults-selftest: $(INSTALLED)  ## plant bugs: the faults must find each of them
 	$(BIN)/python -m faults --selftest
+
+image: $(INSTALLED)  ## build the workers' image, look into it, run, kill, cut off and stop it (Docker; BUILD="..." for its build)
+	DOCKER_BUILDKIT=1 docker build --tag bellwether:0.1.0 $(BUILD) .
+	$(BIN)/python -m faults.image
 
 quality: $(INSTALLED)  ## precision and recall of every trigger on planted situations, several seeds
 	$(BIN)/python -m agents.demo.quality

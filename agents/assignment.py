@@ -20,6 +20,7 @@ from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Positions, Reader, committed_positions, read_table
 from agents.lane import Batch, Lane
 from agents.pipeline import Stages
+from agents.shares import NotSharedOut, Shares
 from agents.unit_of_work import Place
 
 log = structlog.get_logger()
@@ -30,11 +31,19 @@ IDLE_SECONDS = 0.05
 
 
 class Holding(Struct):
-    """One partition number: a log for each stage, and a lane for each once its state is recovered."""
+    """One partition number: a log for each stage, and a lane for each once its state is recovered.
+
+    `places` are what is read for it: its partition of the journal and its share of each source topic.
+    """
 
     number: int
     logs: list[KafkaLog]
+    places: list[Place]
     lanes: list[Lane] = []
+
+    def unknown(self) -> list[Place]:
+        """Places that no lane has a position of yet: all at first, then those by which a topic grew."""
+        return [place for place in self.places if not any(place in lane.positions for lane in self.lanes)]
 
 
 class Assignment:
@@ -44,6 +53,7 @@ class Assignment:
         self.holdings: dict[int, Holding] = {}
         self.recovered = asyncio.Event()
         self.tables: dict[int, dict[bytes, bytes]] = {}
+        self.shares = Shares(stages.partitions, (stages.journal, stages.changelog), stages.topics)
         self._kafka = kafka
         self._stages = stages
         self._instruments = instruments
@@ -76,21 +86,25 @@ class Assignment:
     async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
         """Let lost partitions go and fence the old owners of new ones: before any state or offset is read.
 
+        A number that stays may read other source partitions than before: some more, as a rule, where a topic grew.
+
         Raises:
             TimeoutError: the old owners could not be fenced in time; whether they were is unknown.
         """
-        numbers, began_at = self._numbers(set(assigned)), monotonic()
-        lost = [self.holdings.pop(number) for number in set(self.holdings) - numbers]
+        places, began_at = self._places(assigned), monotonic()
+        lost = [self.holdings.pop(number) for number in set(self.holdings) - places.keys()]
         for holding in lost:
             self.tables.pop(holding.number, None)
         self._stages.let_go(holding.number for holding in lost)
-        new = [self._holding(number) for number in sorted(numbers - set(self.holdings))]
+        new = [self._holding(number, places[number]) for number in sorted(places.keys() - self.holdings.keys())]
         await asyncio.gather(*(one.stop() for holding in lost for one in holding.logs))
         async with asyncio.timeout(FENCE_LIMIT_SECONDS):
             await asyncio.gather(*(one.start() for holding in new for one in holding.logs))
         self.holdings.update({holding.number: holding for holding in new})
+        for number, holding in self.holdings.items():
+            holding.places = places[number]
         self._to_recover = True
-        self._instruments.health.assigned(len(numbers))
+        self._instruments.health.assigned(len(places))
         seconds = round(monotonic() - began_at, 3)
         log.info("partitions_assigned", held=sorted(self.holdings), new=[one.number for one in new], seconds=seconds)
 
@@ -108,13 +122,18 @@ class Assignment:
         generation, began_at = self._generation, monotonic()
         missing = {number: holding for number, holding in self.holdings.items() if not holding.lanes}
         tables = await read_table(self._kafka, self._stages.changelog, missing, lambda: generation == self._generation)
-        positions = await self._positions(missing)
+        unknown = {number: holding.unknown() for number, holding in self.holdings.items()}
+        positions = await self._positions([place for places in unknown.values() for place in places])
         crash_points.reached("P10")
         if generation != self._generation:
             return
-        for number, holding in missing.items():
-            self.tables[number] = tables[number]
-            holding.lanes = self._stages.take_up(number, holding.logs, tables[number], positions)
+        for number, holding in self.holdings.items():
+            found = positions.of(unknown[number])
+            if number in missing:
+                self.tables[number] = tables[number]
+                holding.lanes = self._stages.take_up(number, holding.logs, tables[number], found)
+            else:
+                holding.lanes[0].positions |= found
         reader = await self._begun_reader()
         if generation != self._generation:
             await _stop(reader)
@@ -159,7 +178,7 @@ class Assignment:
                 stop.Code.BATCH_FAILED, "batch_lost", place=batch.place, number=batch.number, expected=expected
             )
         self._offered[batch.place] = expected + 1
-        for lane in self.holdings[batch.place.partition].lanes:
+        for lane in self.holdings[self.shares.number_of(batch.place)].lanes:
             if batch.place in lane.positions:
                 lane.offer(batch)
 
@@ -189,15 +208,20 @@ class Assignment:
         positions = {place: position for lane in self.lanes() for place, position in lane.positions.items()}
         return {number: positions[place] for place, number in journals.items() if place in positions}
 
-    def _holding(self, number: int) -> Holding:
+    def _holding(self, number: int, places: list[Place]) -> Holding:
         group = self._stages.group
-        return Holding(
-            number, [KafkaLog(self._kafka, f"{group}-{name}-{number}", group) for name in self._stages.names]
-        )
+        logs = [KafkaLog(self._kafka, f"{group}-{name}-{number}", group) for name in self._stages.names]
+        return Holding(number, logs, places)
 
     async def _begun_reader(self) -> Reader | None:
         """A reader at the lanes' positions; None if this worker has no partition."""
-        lanes = {place: lane for lane in self.lanes() for place in lane.positions}
+        lanes = {
+            place: lane
+            for holding in self.holdings.values()
+            for lane in holding.lanes
+            for place in holding.places
+            if place in lane.positions
+        }
         if not lanes:
             return None
         reader = Reader(self._kafka, lanes)
@@ -205,19 +229,16 @@ class Assignment:
             await reader.start({place: lane.positions[place] for place, lane in lanes.items()})
         return reader
 
-    async def _positions(self, missing: Iterable[int]) -> Positions:
-        places = [Place(name, number) for number in missing for name in self._stages.topics]
+    async def _positions(self, places: list[Place]) -> Positions:
         return await committed_positions(self._kafka, self._stages.group, places) if places else Positions({})
 
-    def _numbers(self, assigned: set[tuple[str, int]]) -> set[int]:
-        """The partition numbers held. All of a number's topics must have come together, or the process ends."""
-        together = (*self._stages.topics, self._stages.changelog)
-        numbers = {number for topic, number in assigned if topic in together}
-        apart = [(topic, number) for topic in together for number in sorted(numbers) if (topic, number) not in assigned]
-        if apart:
-            hint = "all topics read, and the changelog, need the same partition count: bellwether topics check"
-            stop.at_once(stop.Code.ASSIGNMENT_FAILED, "partitions_not_together", missing=apart[:3], hint=hint)
-        return numbers
+    def _places(self, assigned: Iterable[tuple[str, int]]) -> dict[int, list[Place]]:
+        """What is read for each partition number held; ends the process where it can't go on with that."""
+        try:
+            return self.shares.held({Place(*one) for one in assigned})
+        except NotSharedOut as error:
+            hint = "are all topics there, journal and changelog with one partition count: bellwether topics check"
+            stop.at_once(stop.Code.ASSIGNMENT_FAILED, "partitions_not_together", error=str(error), hint=hint)
 
 
 async def _stop(reader: Reader | None) -> None:

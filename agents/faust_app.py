@@ -14,12 +14,14 @@ from agents import collector, settings, stop, transport
 from agents.access import KafkaAccess
 from agents.accounting import Instruments
 from agents.assignment import Assignment
+from agents.assignor import Assignor
 from agents.pipeline import Stages
 from agents.transport import BatchApp, BatchTopic, CustomerTable, TableManager
 
 SESSION_TIMEOUT_SECONDS = 6
 HEARTBEAT_SECONDS = 1
 REQUEST_TIMEOUT_SECONDS = 40
+GROWTH_SEEN_MS_MAX = 30_000  # a source that gets more partitions is noticed by then; costs a request to a broker
 POLL_INTERVAL_MAX_SECONDS = 10 * 86_400.0  # a worker without partitions must not be thrown out of its group
 SWITCH_INTERVAL_SECONDS = 0.0005  # Faust's membership thread shares the GIL: 5 ms a hand-over would add up
 RAW = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
@@ -43,11 +45,8 @@ def run(build: Callable[[], BatchApp]) -> NoReturn:
     sys.exit(worker.execute_from_commandline())
 
 
-def batch_app(kafka: str, stages: Stages, partitions: int, instruments: Instruments) -> BatchApp:
-    """An app whose agents hand the batches of all topics that the stages read to their lanes.
-
-    `partitions` is the count of each of these topics and of the changelog.
-    """
+def batch_app(kafka: str, stages: Stages, instruments: Instruments) -> BatchApp:
+    """An app whose agents hand the batches of all topics that the stages read to their lanes."""
     app = BatchApp(
         stages.group,
         broker=[f"kafka://{address}" for address in kafka.split(",")],
@@ -55,8 +54,9 @@ def batch_app(kafka: str, stages: Stages, partitions: int, instruments: Instrume
         store="memory://",
         Topic=BatchTopic,
         TableManager=TableManager,
+        PartitionAssignor=Assignor,
         table_standby_replicas=0,  # a standby is assigned the changelog without the rest, and reads through Faust
-        topic_partitions=partitions,
+        topic_partitions=stages.partitions,  # of what Faust itself would make: nothing
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
@@ -64,15 +64,18 @@ def batch_app(kafka: str, stages: Stages, partitions: int, instruments: Instrume
         broker_heartbeat_interval=HEARTBEAT_SECONDS,
         broker_request_timeout=REQUEST_TIMEOUT_SECONDS,
         broker_max_poll_interval=POLL_INTERVAL_MAX_SECONDS,
+        consumer_metadata_max_age_ms=GROWTH_SEEN_MS_MAX,
         stream_wait_empty=False,
     )
     app.assignment = Assignment(kafka, stages, instruments)
     app.prepare = _nothing
     for topic in stages.topics:
-        _add_agent(app, topic, partitions)
+        _add_agent(app, topic)
     table = stages.changelog.removeprefix(f"{stages.group}-").removesuffix("-changelog")  # Faust puts these around it
     schema = faust.Schema(**RAW)
-    app.tables.add(CustomerTable(app, name=table, schema=schema, partitions=partitions, beacon=app.tables.beacon))
+    app.tables.add(
+        CustomerTable(app, name=table, schema=schema, partitions=stages.partitions, beacon=app.tables.beacon)
+    )
     return app
 
 
@@ -94,7 +97,7 @@ async def _nothing() -> None:
     """What most apps need before they start."""
 
 
-def _add_agent(app: BatchApp, topic: str, partitions: int) -> None:
+def _add_agent(app: BatchApp, topic: str) -> None:
     """An agent hands its topic's batches to their lanes; the lanes do the rest, in transactions."""
 
     async def agent(stream: Any) -> None:
@@ -102,4 +105,4 @@ def _add_agent(app: BatchApp, topic: str, partitions: int) -> None:
             app.assignment.offer(batch)
 
     name = topic.replace("-", "_")
-    app.agent(app.topic(topic, schema=faust.Schema(**RAW), partitions=partitions, acks=False), name=name)(agent)
+    app.agent(app.topic(topic, schema=faust.Schema(**RAW), acks=False), name=name)(agent)

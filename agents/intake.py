@@ -24,7 +24,7 @@ _TRACE_CONTEXT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})
 
 
 class IntakeWork:
-    """Reads the records of one partition number of all source topics; `partitions` is the journal's count.
+    """Reads the records of one partition number of all source topics; `partitions` is the count of each topic of ours.
 
     Where there are `limits`, it refuses to drain a source into the dead letters, going on from what `notes` counted.
     """
@@ -37,6 +37,7 @@ class IntakeWork:
         notes: Mapping[Place, str] = NO_NOTES,
         sources: Sources = OURS,
     ) -> None:
+        self._partitions = partitions
         self._limits = limits
         self._tolls = drains.recalled(notes)
         self._readers = sources.readers
@@ -47,6 +48,10 @@ class IntakeWork:
     def topics(self) -> Collection[str]:
         """The source topics that it can read."""
         return self._readers.keys()
+
+    def letters_of(self, place: Place) -> Place:
+        """Where the dead letters of a source partition are, and their markers: a source may have more than we have."""
+        return Place(topics.DEAD_LETTERS.name, place.partition % self._partitions)
 
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
         """What these records lead to: each becomes exactly one journal entry or one dead letter.
@@ -73,7 +78,7 @@ class IntakeWork:
                 if isinstance(event, Rejected):
                     rejected[place.topic, event.reason] = rejected.get((place.topic, event.reason), 0) + 1
                     dead.setdefault(place, {})[record.offset] = event.reason
-                    outputs.add(Place(topics.DEAD_LETTERS.name, place.partition), _dead(place, record, event))
+                    outputs.add(self.letters_of(place), _dead(place, record, event))
                     continue
                 source = Source(place.topic, place.partition, record.offset)
                 value = encode_entry(EventEntry(event, source, _traceparent(record)))

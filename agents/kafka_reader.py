@@ -155,6 +155,13 @@ class Positions(dict[Place, int | None]):
         super().__init__({place: one.offset if one.offset >= 0 else None for place, one in committed.items()})
         self.notes = {place: one.metadata for place, one in committed.items() if one.metadata}
 
+    def of(self, places: Iterable[Place]) -> "Positions":
+        """The same, of these places only."""
+        some = Positions({})
+        some.update({place: self[place] for place in places})
+        some.notes = {place: self.notes[place] for place in some if place in self.notes}
+        return some
+
 
 async def committed_positions(bootstrap_servers: str, group: str, places: Iterable[Place]) -> Positions:
     """Where the group is in each place."""

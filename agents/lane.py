@@ -1,7 +1,7 @@
 """A lane: the transactions of one input partition and stage, one after another.
 
 Each takes everything that has queued up, one record when it is quiet and thousands under load, so latency is the
-transaction's own few milliseconds. Lanes run side by side.
+transaction's own few milliseconds. Lanes run side by side as far as their worker's pace allows.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from agents import accounting, crash_points, stop
 from agents.drains import Drained
+from agents.pace import Pace
 from agents.unit_of_work import Fetched, Place, TransactionalLog, Work, carry_out
 
 RECORDS_PER_TRANSACTION_MAX = 5000
@@ -44,19 +45,22 @@ class Lane:
     `positions` holds, for each place it reads, the offset of the first record not yet applied; None is the oldest.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a lane is made of
         self,
         name: LaneName,
         transactions: TransactionalLog,
         work: Work,
         positions: dict[Place, int | None],
         instruments: accounting.Instruments,
+        *,
+        pace: Pace,
     ) -> None:
         self.name = name
         self.positions = positions
         self._log = transactions
         self._work = work
         self._instruments = instruments
+        self._pace = pace
         self._queue: deque[Batch] = deque()
         self._queued = 0
         self._task: asyncio.Task[None] | None = None
@@ -89,7 +93,8 @@ class Lane:
         crash_points.stage(self.name.stage)
         try:
             while self._queue:
-                await self._unit(self._take())
+                async with self._pace:
+                    await self._unit(self._take())  # also what came while it waited for its turn
         finally:
             self._task = None
 
@@ -120,7 +125,10 @@ class Lane:
                 async with asyncio.timeout(UNIT_LIMIT_SECONDS):
                     outputs = self._work.compute(fetched)
                     crash_points.reached("P1")
+                    now = asyncio.get_running_loop().time
+                    began_at = now()
                     await carry_out(self._log, outputs)
+                    self._pace.took(now() - began_at)
         except BaseException as error:  # noqa: BLE001 - whatever happened, the outcome is unknown: a fresh start settles it
             self._give_up(error, fetched)
         self.positions.update(outputs.positions)

@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 
 from agents import clients, stop
 from agents.lane import Lane
+from agents.pace import Pace
 from agents.topic_admin import MissingTopic, partition_counts
 from agents.unit_of_work import Fetched, Place
 from streams.mapping.fed import FedMap
@@ -110,8 +111,8 @@ async def filled(kafka: str, sources: Sources) -> Sources:
 class FollowingLane(Lane):
     """An intake's lane, made of the maps and what a lane is made of: they are up to date before each unit of work."""
 
-    def __init__(self, maps: MapTopics, *lane: Any) -> None:
-        super().__init__(*lane)
+    def __init__(self, maps: MapTopics, *lane: Any, pace: Pace) -> None:
+        super().__init__(*lane, pace=pace)
         self._maps = maps
 
     async def _unit(self, fetched: dict[Place, list[Fetched]]) -> None:

@@ -11,6 +11,7 @@ from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Positions
 from agents.lane import Lane, LaneName
 from agents.map_topics import FollowingLane, MapTopics
+from agents.pace import Pace
 from agents.recovered import partition_of
 from agents.rules_shown import RulesShown
 from agents.sources import OURS
@@ -28,10 +29,11 @@ class Stages(Protocol):
 
     Attributes:
         group: the consumer group; with a stage's name and the number it makes a transactional id.
-        names: of the stages; each has a transactional producer.
-        topics: what is read. A number's partitions of all of them, and the changelog's, must be held together.
+        names: of the stages; each has a transactional producer. The first reads what isn't the journal.
+        topics: what is read; each may have any number of partitions but the journal.
         journal: the one of them that the state follows.
         changelog: the compacted topic of the state.
+        partitions: how many of both, so the partition numbers. Number n reads partition p where p % partitions is n.
     """
 
     group: str
@@ -39,6 +41,7 @@ class Stages(Protocol):
     topics: tuple[str, ...]
     journal: str
     changelog: str
+    partitions: int
 
     def take_up(
         self,
@@ -47,7 +50,10 @@ class Stages(Protocol):
         table: dict[bytes, bytes],
         committed: Positions,
     ) -> list[Lane]:
-        """The lanes of a number, in the stages' order: their producers are fenced, `table` is its recovered state."""
+        """The lanes of a number, in the stages' order, over all places of `committed`: where the group is in them.
+
+        Their producers are fenced, `table` is the number's recovered state.
+        """
 
     def let_go(self, numbers: Iterable[int]) -> None:
         """These are another worker's now, or were never taken up."""
@@ -61,18 +67,22 @@ class Pipeline:
     journal = topics.JOURNAL.name
     changelog = topics.CHANGELOG.name
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a caller may set, by name
         self,
         views: Views,
         instruments: Instruments,
         limits: Limits | None = None,
         sources: Sources = OURS,
         maps: MapTopics | None = None,
+        *,
+        pace: Pace | None = None,
     ) -> None:
         self.topics: tuple[str, ...] = (*sources.names, topics.JOURNAL.name)
+        self.partitions = topics.PARTITIONS
         self.works: dict[int, DecideWork] = {}
         self._views = views
         self._instruments = instruments
+        self._pace = pace or Pace()
         self._limits = limits
         self._sources = sources
         self._intake_lane = Lane if maps is None else partial(FollowingLane, maps)
@@ -86,17 +96,18 @@ class Pipeline:
         committed: Positions,
     ) -> list[Lane]:
         """Build a number's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
-        partition = partition_of(number, table, committed[Place(topics.JOURNAL.name, number)])
-        sources = {place: committed[place] for place in (Place(topic, number) for topic in self._sources.names)}
-        journal = {Place(topics.JOURNAL.name, number): partition.position + 1 if partition.position >= 0 else None}
+        place = Place(topics.JOURNAL.name, number)
+        partition = partition_of(number, table, committed[place])
+        journal = {place: partition.position + 1 if partition.position >= 0 else None}
+        sources = {one: position for one, position in committed.items() if one != place}
         metrics = self._instruments.metrics
         self.works[number] = DecideWork(number, partition, self._views, metrics, self._rules_shown)
-        intake = IntakeWork(topics.PARTITIONS, metrics, self._limits, committed.notes, self._sources)
+        intake = IntakeWork(self.partitions, metrics, self._limits, committed.notes, self._sources)
         works: tuple[Work, ...] = (intake, self.works[number])
         self._views.assign(number, table)
         kinds, positions = (self._intake_lane, Lane), (sources, journal)
         return [
-            kind(LaneName(stage, number), log, work, reached, self._instruments)
+            kind(LaneName(stage, number), log, work, reached, self._instruments, pace=self._pace)
             for kind, stage, log, work, reached in zip(kinds, STAGES, logs, works, positions, strict=True)
         ]
 

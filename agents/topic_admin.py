@@ -91,7 +91,6 @@ async def check(bootstrap: str, sources: Sources = OURS) -> list[Finding]:
     return [
         *(_missing(topic) for topic in all_topics if topic.name not in counts),
         *_partition_findings(counts),
-        *_source_partition_findings(sources, counts),
         *(finding for topic in present if is_ours(topic) for finding in _setting_findings(topic, settings[topic.name])),
     ]
 
@@ -158,7 +157,7 @@ def _missing(topic: Topic) -> Finding:
 
 
 def _partition_findings(counts: dict[str, int]) -> Iterator[Finding]:
-    """Outputs may have any number; the journal and what follows it may not."""
+    """Sources may have any number, outputs more than the journal; the journal and what follows it may not."""
     present = [topic for topic in BOUND_TOGETHER if topic.name in counts]
     for topic in present:
         found = counts[topic.name]
@@ -169,15 +168,6 @@ def _partition_findings(counts: dict[str, int]) -> Iterator[Finding]:
                 "stop the workers, dump the journal, delete both topics and create them again: never change in place"
             )
             yield Finding(topic.name, "partitions", str(topic.partitions), f"{found}{beside}", remedy)
-
-
-def _source_partition_findings(sources: Sources, counts: dict[str, int]) -> Iterator[Finding]:
-    """A worker has a partition number of all sources together: they need as many as the journal."""
-    for topic in sources.topics:
-        found = counts.get(topic.name, topic.partitions)
-        if found != topic.partitions:
-            remedy = f"workers can't read it: copy it to a topic with {topic.partitions} partitions (docs/sources.md)"
-            yield Finding(topic.name, "partitions", str(topic.partitions), str(found), remedy)
 
 
 def is_ours(topic: Topic) -> bool:

@@ -1,4 +1,4 @@
-"""Every private part of Faust that we override, in one place. `tests/contract/` guards each against a new version.
+"""Every private part of Faust that we override, but for `agents/assignor.py`. `tests/contract/` guards each.
 
 Faust keeps group membership, assignment, lifecycle and agents. It doesn't fetch, seek, commit or recover: batches come
 from `Assignment`, which reads with consumers of its own (docs/decisions/0002-own-reader.md says why).

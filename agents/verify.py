@@ -19,6 +19,7 @@ from agents import journal_dump
 from agents.kafka_reader import committed_positions, committed_records, read_table
 from agents.replay import Replay
 from agents.sources import OURS
+from agents.topic_admin import partition_counts
 from agents.unit_of_work import Place
 from streams import topics
 from streams.actions import destinations, encode_decision, headers
@@ -156,7 +157,7 @@ def state_position(table: dict[bytes, bytes]) -> int:
 
 async def settled(kafka: str, sources: Sources = OURS) -> bool:
     """Whether the workers have nothing left to read: beyond what the group committed there are no records."""
-    places = _places([*sources.topics, topics.JOURNAL])
+    places = [*await _source_places(kafka, sources), *_places([topics.JOURNAL])]
     positions = await committed_positions(kafka, topics.APP, places)
     async with aclosing(committed_records(kafka, places, positions)) as left:
         async for _ in left:
@@ -171,7 +172,7 @@ async def source_problems(kafka: str, evidence: Evidence, sources: Sources = OUR
         named = dict(letter.headers)
         taken_in[coordinates(named)] += -1 if REPLAYED in named else 1  # replayed, it is an entry instead
     problems = [f"taken in {count} times: {source}" for source, count in taken_in.items() if count > 1]
-    async for place, records in committed_records(kafka, _places(sources.topics)):
+    async for place, records in committed_records(kafka, await _source_places(kafka, sources)):
         lost = [record.offset for record in records if not taken_in[Source(*place, record.offset)]]
         problems += [f"lost: {place.topic}, partition {place.partition}, offset {offset}" for offset in lost]
     return problems
@@ -202,6 +203,12 @@ def coordinates(named: dict[str, bytes]) -> Source:
     """
     topic, partition, offset = (named[f"__connect.errors.{name}"].decode() for name in ("topic", "partition", "offset"))
     return Source(topic, int(partition), int(offset))
+
+
+async def _source_places(kafka: str, sources: Sources) -> list[Place]:
+    """As many of each topic as there are now."""
+    counts = await partition_counts(kafka)
+    return [Place(name, number) for name in sources.names for number in range(counts.get(name, 0))]
 
 
 def _places(some: Iterable[topics.Topic]) -> list[Place]:

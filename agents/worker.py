@@ -22,7 +22,7 @@ from agents.pipeline import Pipeline
 from agents.transport import BatchApp
 from agents.views import Views
 from agents.watchdog import Watchdog
-from streams import dead_letters, topics, trigger, turn
+from streams import dead_letters, trigger, turn
 from streams.drain import Limits
 from streams.sources import Sources
 from streams.view import describe
@@ -51,7 +51,7 @@ def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None, r
     instruments = Instruments(metrics, health)
     maps = MapTopics(known.kafka, read.fed, log.warning)
     pipeline = Pipeline(views, instruments, limits, read, maps if read.fed else None)
-    app = faust_app.batch_app(known.kafka, pipeline, topics.PARTITIONS, instruments)
+    app = faust_app.batch_app(known.kafka, pipeline, instruments)
     ticker = clock.Ticker(known.kafka, app.assignment.recovered, pipeline.works, ticks)
     watchdog = Watchdog(app.assignment)
 

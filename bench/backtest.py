@@ -19,7 +19,7 @@ from agents.backtest.result import Result
 from agents.config_files import POLICY_FILE, TRIGGERS_FILE
 from agents.demo.generator import generate
 from agents.demo.scoring import by_arrival
-from agents.demo.send import number_of
+from agents.demo.send import partition_of
 from agents.demo.timeline import HOUR_MS
 from bench import page
 from bench.page import Origin
@@ -101,7 +101,7 @@ def _entries(events: int, seed: int, version: ConfigVersion) -> Iterator[tuple[i
         if at_ms >= ticked_ms + HOUR_MS:
             ticked_ms = at_ms // HOUR_MS * HOUR_MS
             yield from ((number, Tick(ticked_ms)) for number in everywhere)
-        yield number_of(event.customer.encode()), EventEntry(event, Source(topic, 0, place))
+        yield partition_of(event.customer.encode()), EventEntry(event, Source(topic, 0, place))
 
 
 def write_tried(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from agents.health import Health
 from agents.kafka_log import KafkaLog
 from agents.lane import Lane, LaneName
 from agents.metrics import Metrics
+from agents.pace import Pace
 from agents.transport import BatchApp
 from agents.unit_of_work import Fetched, Outputs, Place, Record
 from bench.j1 import RULES, Job, Rule
@@ -100,9 +101,11 @@ class JobStages:
         self.topics: tuple[str, ...] = (options.topic,)
         self.journal = options.topic
         self.changelog = changelog(options.group)
+        self.partitions = options.partitions
         self._options = options
         self._meter = meter
         self._instruments = instruments
+        self._pace = Pace()
 
     def take_up(
         self,
@@ -117,7 +120,7 @@ class JobStages:
         position = table.pop(POSITION_KEY, None)
         positions = {source: msgspec.msgpack.decode(position, type=int) if position else None}
         work = JobWork(source, self._options, table, self._meter)
-        return [Lane(LaneName(STAGE, number), log, work, positions, self._instruments) for log in logs]
+        return [Lane(LaneName(STAGE, number), log, work, positions, self._instruments, pace=self._pace) for log in logs]
 
     def let_go(self, numbers: Iterable[int]) -> None:
         """Nothing else knows of them."""
@@ -145,7 +148,7 @@ async def create_topics(options: Options) -> None:
 def build(options: Options, meter: Meter) -> BatchApp:
     """The app of a worker that does the job."""
     instruments = Instruments(Metrics(), Health())
-    made = faust_app.batch_app(options.broker, JobStages(options, meter, instruments), options.partitions, instruments)
+    made = faust_app.batch_app(options.broker, JobStages(options, meter, instruments), instruments)
     made.companions = ()
     made.on_drained = lambda: asyncio.sleep(0)
     return made

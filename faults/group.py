@@ -34,6 +34,7 @@ from faults.load import Load, Records
 from faults.proxy import Proxy, proxying
 from faults.schedule import Group
 from faults.target import Target
+from faults.uneven import SOURCES
 
 WORKERS = 2
 SPARE = 2  # the time that the records tell of lasts for twice as many as are asked for
@@ -102,7 +103,7 @@ async def run(order: Order, cluster: Stack, port: int | None) -> Result:
         proxy = None
         if port is not None and cluster.kafka_part.port is not None:
             proxy = await exits.enter_async_context(proxying(port, cluster.kafka_part.port))
-        await topic_admin.create(cluster.kafka)
+        await topic_admin.create(cluster.kafka, SOURCES)
         await config_apply.append(cluster.kafka, config_files.load(settings.PACKAGED_CONFIG), START_MS)
         await _inject(order, cluster, proxy, records, result)
         began_at = time.monotonic()

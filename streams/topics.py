@@ -1,7 +1,8 @@
 """Every topic, once: what its key is, how many partitions, how long it is kept.
 
-Source topics may be keyed by anything. The journal, the outputs and the table's changelog are keyed by customer, and
-the journal's partition count never changes in place: the customer's partition is its state's partition.
+Source topics may be keyed by anything, and have any number of partitions. The journal, the outputs and the table's
+changelog are keyed by customer, and the journal's partition count never changes in place: the customer's partition is
+its state's partition.
 """
 
 from typing import Literal
@@ -23,6 +24,7 @@ class Topic(Struct, frozen=True):
         retention_ms: how long records are kept; -1 is for ever.
         cleanup: Kafka's `cleanup.policy`.
         carries: the event type of a source topic.
+        partitions: how many it is made with; a source that is there may have any number.
     """
 
     name: str

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from streams import state
 
+SCALARS = {str, int, float, bool, type(None)}  # most of a state; they need no look inside
 COUNTED = ("card_used_at_ms", "margins", "touches", "uses")
 
 
@@ -47,12 +48,17 @@ def describe(name: str, blob: bytes) -> View:
 
 def _named(record: Struct) -> dict[str, Any]:
     """A stored record with its field names, which the store leaves out."""
-    return {name: _plain(getattr(record, name)) for name in record.__struct_fields__}
+    return {
+        name: value if type(value) in SCALARS else _plain(value)
+        for name, value in msgspec.structs.asdict(record).items()
+    }
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Struct):
         return _named(value)
+    if isinstance(value, dict):
+        return {key: one if type(one) in SCALARS else _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [one if type(one) in SCALARS else _plain(one) for one in value]
     return value

@@ -220,8 +220,11 @@ def test_a_tiny_real_run_measures_our_own_pipeline() -> None:
         began = time.monotonic()
         measured = one.point(100.0, 0.5, 2.0)
         lasted_ms = (time.monotonic() - began) * 1000
+        busy = one.point(5_000.0, 0.0, 0.5)
     assert measured.problems == []
     assert measured.since_due is not None
     assert measured.since_append is not None
     assert measured.since_due.count == 10
     assert 0 < measured.since_append.at(50.0) <= measured.since_due.max_ms < lasted_ms
+    assert busy.since_append is not None
+    assert busy.since_append.at(50.0) > 1, "acknowledgements are seen though the driver never has time for them"

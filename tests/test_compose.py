@@ -5,7 +5,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -45,9 +50,11 @@ def test_a_service_has_an_image_of_a_fixed_version(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_has_a_health_check_unless_it_ends(name: str) -> None:
-    check = SERVICES[name]["healthcheck"]
+    check = SERVICES[name].get("healthcheck")
     if name in ONE_SHOTS:
         assert check == {"disable": True}
+    elif check is None:
+        assert SERVICES[name]["build"] == "."  # the image brings its own
     else:
         assert check["test"][0] == "CMD"
         assert all(isinstance(word, str) for word in check["test"])
@@ -58,7 +65,7 @@ def test_a_service_waits_for_services_that_get_there(name: str) -> None:
     for needed, how in SERVICES[name].get("depends_on", {}).items():
         expected = "service_completed_successfully" if needed in ONE_SHOTS else "service_healthy"
         assert how["condition"] == expected
-        assert "disable" not in SERVICES[needed]["healthcheck"] or needed in ONE_SHOTS
+        assert "disable" not in SERVICES[needed].get("healthcheck", {}) or needed in ONE_SHOTS
 
 
 def test_services_do_not_wait_for_each_other() -> None:
@@ -113,7 +120,6 @@ def test_prometheus_scrapes_the_workers_where_they_answer() -> None:
     assert jobs["bellwether"]["metrics_path"] == "/metrics"
     for name in discovery["names"]:
         assert SERVICES[name]["environment"]["BELLWETHER_HTTP"] == f"0.0.0.0:{discovery['port']}"
-        assert f"127.0.0.1:{discovery['port']}/readyz" in SERVICES[name]["healthcheck"]["test"][-1]
 
 
 def test_prometheus_scrapes_the_exporter_of_lag_where_it_answers() -> None:
@@ -213,8 +219,46 @@ def test_containers_run_commands_of_ours(words: list[str]) -> None:
     assert " ".join(["Usage: bellwether", *words]) in done.stdout
 
 
-def test_image_and_service_check_health_alike() -> None:
+@pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE])
+def test_the_image_asks_its_worker_whether_it_is_ready(status: HTTPStatus) -> None:
     [check] = arguments_of("HEALTHCHECK")
     words = json.loads(check[check.index("[") :])
-    assert ["CMD", *words] == SERVICES["worker"]["healthcheck"]["test"]
-    compile(words[2], "health check", "exec")
+    assert words[0] == "python"
+    with worker_that_says(status) as (port, asked):
+        environment = {"BELLWETHER_HTTP": f"0.0.0.0:{port}"}
+        done = subprocess.run([sys.executable, *words[1:]], check=False, capture_output=True, env=environment)  # noqa: S603
+    assert asked == ["/readyz"]
+    assert (done.returncode == 0) == (status == HTTPStatus.OK)
+
+
+@contextmanager
+def worker_that_says(status: HTTPStatus) -> Iterator[tuple[int, list[str]]]:
+    """A server on a free port that answers everything alike; what it was asked."""
+    asked: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port, asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_the_image_keeps_nothing_that_installs() -> None:
+    *_, last = [number for number, (word, _) in enumerate(instructions()) if word == "FROM"]
+    [run] = [rest for word, rest in instructions()[last:] if word == "RUN"]
+    assert "pip uninstall --yes pip setuptools wheel" in run
+    assert "rm -r /usr/local/lib/python3.11/ensurepip" in run
+    assert "compileall" in run

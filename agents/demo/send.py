@@ -78,9 +78,12 @@ def _steps(records: Iterable[SourceRecord]) -> Iterator[tuple[int, list[SourceRe
 async def send_records(producer: aiokafka.AIOKafkaProducer, records: Iterable[SourceRecord]) -> Reached:
     """Send records, each partition's in order; returns where each then ends (nobody else writes there)."""
     batches: dict[Place, list[Record]] = {}
+    counts: dict[str, int] = {}
     for record in records:
         key = record.key.encode()
-        place = Place(record.topic, number_of(key))
+        count = counts.get(record.topic) or len(await producer.partitions_for(record.topic))
+        counts[record.topic] = count
+        place = Place(record.topic, partition_of(key, count))
         batches.setdefault(place, []).append(Record(key, bytes(record.value)))
     sent = {place: await append_batches(producer, place, some) for place, some in batches.items()}
     ends = {}
@@ -99,9 +102,9 @@ async def _tick(producer: aiokafka.AIOKafkaProducer, times_ms: Iterable[int]) ->
 
 
 @lru_cache(1 << 16)
-def number_of(key: bytes) -> int:
-    """The key's partition, as the Java client has it."""
-    return int(murmur2(key) & 0x7FFFFFFF) % topics.PARTITIONS
+def partition_of(key: bytes, count: int = topics.PARTITIONS) -> int:
+    """The key's partition in a topic with so many, as the Java client has it."""
+    return int(murmur2(key) & 0x7FFFFFFF) % count
 
 
 async def _taken_in(admin: AIOKafkaAdminClient, reached: Reached) -> None:

@@ -43,7 +43,7 @@ class Watch:
     def __init__(self, kafka: str) -> None:
         self.records: dict[TopicPartition, list[ConsumerRecord]] = {one: [] for one in _partitions(topics.OUTPUTS)}
         self._journal = _partitions([topics.JOURNAL])
-        self._sources = _partitions(topics.SOURCES)
+        self._sources: list[TopicPartition] = []
         self._admin = AIOKafkaAdminClient(**clients.to_kafka(kafka))
         self._outputs, self._tail = (
             AIOKafkaConsumer(**clients.to_kafka(kafka), auto_offset_reset="earliest", isolation_level="read_committed")
@@ -55,6 +55,11 @@ class Watch:
         self._tail.assign(self._journal)
         for client in (self._admin, self._outputs, self._tail):
             await client.start()
+        self._sources = [
+            TopicPartition(one["topic"], number)
+            for one in await self._admin.describe_topics([topic.name for topic in topics.SOURCES])
+            for number in range(len(one["partitions"]))
+        ]
         return self
 
     async def __aexit__(

@@ -19,7 +19,7 @@ class Letter(Struct, kw_only=True):
     """One dead letter.
 
     Attributes:
-        offset: in its own topic, in the source's partition number.
+        offset: in its own topic, in the partition of the source's number.
         at_ms: when it was written.
         body: as it is stored: masked and cut; None where the source's value was null, or where it wasn't wanted.
         replayed: whether it has become a journal entry since.

@@ -110,7 +110,7 @@ def _take(work: IntakeWork, letter: Letter, original: Fetched | None, outputs: O
     result.journaled[letter.source.topic] += 1
     outputs.add(where, record)
     told = marker(letter.source, where.partition, original.key)
-    outputs.add(Place(topics.DEAD_LETTERS.name, place.partition), Record(told.key, told.value, told.headers))
+    outputs.add(work.letters_of(place), Record(told.key, told.value, told.headers))
     return True
 
 

@@ -20,7 +20,8 @@ What Bellwether reads and writes. `bellwether topics create` makes the topics, `
 For tools: [asyncapi.json](asyncapi.json), an AsyncAPI 3.0 document; `bellwether topics asyncapi` prints it.
 
 A key is text, and a partition is chosen by murmur2, as Java clients do. Clients of librdkafka choose otherwise unless
-they set `partitioner=murmur2_random`: that doesn't matter for sources, but does for who joins on an output."""
+they set `partitioner=murmur2_random`: that doesn't matter for sources, but does for who joins on an output.
+A source may have any number of partitions; what is said here is how many `topics create` gives it."""
 _DECISION_NOTE = """Actions and decisions have the same form. Consumers carry out what is in an action topic;
 `decisions` also has what was not sent, and why. `id` is the same whenever the same journal is decided again, so an
 action that was seen already is known by it. Headers are those of CloudEvents in binary mode (`ce_id`, `ce_type`,

@@ -17,6 +17,7 @@ from faults import damages, raising
 from faults.fleet import READY
 from faults.schedule import Step
 from faults.target import Target, Way
+from faults.uneven import SOURCES
 from streams import topics
 from streams.dead_letters import Rejected
 from streams.intake import Reader
@@ -91,7 +92,7 @@ async def _until_refused(target: Target, code: Code, event: str, told: str) -> N
 
 async def _some_unread(kafka: str) -> tuple[Place, int, int]:
     """The source partition with the most unread records; the first and the last of some of them."""
-    places = [Place(topic.name, number) for topic in topics.SOURCES for number in range(topic.partitions)]
+    places = [Place(topic.name, number) for topic in SOURCES.topics for number in range(topic.partitions)]
     async with asyncio.timeout(UNREAD_SECONDS_MAX):
         while True:
             committed = await committed_positions(kafka, topics.APP, places)

@@ -12,10 +12,12 @@ from typing import Any
 
 import aiokafka
 import aiokafka.consumer.fetcher
+import aiokafka.consumer.group_coordinator
 import aiokafka.producer.message_accumulator
 import aiokafka.producer.sender
 import aiokafka.producer.transaction_manager
 import faust.app.base
+import faust.assignor
 import faust.streams
 import faust.tables.manager
 import faust.tables.recovery
@@ -24,7 +26,7 @@ import faust.transport.consumer
 import pytest
 from faust.transport.drivers import aiokafka as driver
 
-from agents import kafka_client, transport
+from agents import assignor, kafka_client, transport
 
 Part = tuple[str, Callable[..., Any], str]
 PARTS: list[Part] = [
@@ -85,6 +87,31 @@ PARTS: list[Part] = [
         "TableManager.recovery: makes the service on first use",
         faust.tables.manager.TableManager.recovery.fget,
         "f0bf5de78b4c",
+    ),
+    (
+        "_perform_assignment: groups with one count are shared out first, then global tables; both steps are ours",
+        faust.assignor.PartitionAssignor._perform_assignment,
+        "1e0bf2c5c8f4",
+    ),
+    (
+        "_get_copartitioned_groups: is asked once, with all topics and who subscribed to what",
+        faust.assignor.PartitionAssignor._get_copartitioned_groups,
+        "82b7a3764ad5",
+    ),
+    (
+        "_global_table_standby_assignments: gets each member's assignment, and we have no global table",
+        faust.assignor.PartitionAssignor._global_table_standby_assignments,
+        "b956f05703d9",
+    ),
+    (
+        "a change of partition counts lets the group be shared out anew",
+        aiokafka.consumer.group_coordinator.BaseCoordinator._handle_metadata_update,
+        "b2832b6d82be",
+    ),
+    (
+        "the leader watches all topics of the group, and shares out what it has just seen",
+        aiokafka.consumer.group_coordinator.GroupCoordinator._perform_assignment,
+        "a5cf61fa9732",
     ),
     (
         "a transaction's commit waits for batches without looking",
@@ -205,7 +232,7 @@ def test_every_override_is_guarded() -> None:
     guarded = {getattr(part, "fun", part).__name__ for _, part, _ in PARTS}
     classes = [
         one
-        for module in (transport, kafka_client)
+        for module in (transport, assignor, kafka_client)
         for one in vars(module).values()
         if inspect.isclass(one) and one.__module__ == module.__name__
     ]

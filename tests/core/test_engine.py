@@ -299,7 +299,9 @@ def test_a_view_names_what_the_store_leaves_out() -> None:
 def test_a_view_ranks_by_risk_times_value() -> None:
     journal = Journal(rules(listener(offer)))
     journal.take(profile("c1"), login("c1", 1000), Tick(2 * DAY_MS))
-    assert describe("c1", journal.partition.table[b"c1"]).rank == 500
+    view = describe("c1", journal.partition.table[b"c1"])
+    assert view.rank == 500
+    assert msgspec.json.decode(view.document)["facts"]["signals"] == {"tested": {"risk": 0.5, "at_ms": 2 * DAY_MS}}
 
 
 def test_headers_are_cloudevents_in_a_fixed_order() -> None:

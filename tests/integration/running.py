@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from agents import settings
 from agents.kafka_reader import read_table
@@ -46,6 +47,16 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = WAIT_
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - another process's doing has no event to wait for
             await asyncio.sleep(0.2)
+
+
+async def grow(kafka: str, topic: str, partitions: int) -> None:
+    """Give a topic so many partitions."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.create_partitions({topic: NewPartitions(partitions)})
+    finally:
+        await admin.close()
 
 
 async def until_ready(log: Path, workers: int = 1) -> None:

@@ -25,11 +25,12 @@ from streams import topics
 from streams.dead_letters import Rejected, dead_letter, marker
 from streams.events import Interaction
 from streams.journal import EventEntry, Source, encode_entry
-from tests.integration.running import addresses, running, until, until_ready
+from tests.integration.running import addresses, grow, running, until, until_ready
 
 Command = Callable[..., Any]
 START_MS = 1_700_000_000_000
-SOURCE = Place("interactions", 1)
+SOURCE = Place("interactions", 9)
+LETTERS = 1  # their partition: there are four
 GARBAGE = Place("usage", 3)
 TOO_MANY = 76
 WORKER = (sys.executable, "-m", "agents.worker")
@@ -47,11 +48,12 @@ async def send(kafka: str, place: Place, values: Iterable[bytes]) -> None:
 
 async def refused_by_an_older_release(kafka: str, values: list[bytes]) -> None:
     """Source records that are dead letters, though this release can read most of them; the group has passed them."""
+    await grow(kafka, SOURCE.topic, 12)
     await send(kafka, SOURCE, values)
     async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         for offset, value in enumerate(values):
             letter = dead_letter(Rejected("missing_field", "No.", value), Source(*SOURCE, offset), b"key")
-            to = {"partition": SOURCE.partition, "headers": list(letter.headers)}
+            to = {"partition": LETTERS, "headers": list(letter.headers)}
             await producer.send_and_wait(topics.DEAD_LETTERS.name, letter.value, key=letter.key, **to)
     consumer = aiokafka.AIOKafkaConsumer(bootstrap_servers=kafka, group_id=topics.APP, enable_auto_commit=False)
     consumer.assign([TopicPartition(*SOURCE)])
@@ -69,7 +71,7 @@ async def replay_that_hangs(kafka: str, bellwether: Command) -> Any:
         value = encode_entry(EventEntry(event, source))
         await producer.send_and_wait(to.topic, value, key=event.customer.encode(), partition=to.partition)
         told = marker(source, to.partition, b"key")
-        where = {"partition": SOURCE.partition, "headers": list(told.headers)}
+        where = {"partition": LETTERS, "headers": list(told.headers)}
         await producer.send_and_wait(topics.DEAD_LETTERS.name, None, key=b"key", **where)
         ended = await asyncio.to_thread(bellwether, "dlq", "replay", "--json")
         with pytest.raises(KafkaError):

@@ -22,11 +22,11 @@ PUBLISHED = (topics.DECISIONS, topics.FRAUD_CHECK_ACTIONS, topics.RETENTION_ACTI
 
 def unread(cluster: Cluster) -> list[str]:
     """Records that nobody has applied yet."""
-    places = [Place(topic.name, number) for topic in (*READ.topics, topics.JOURNAL) for number in range(PARTITIONS)]
+    read = {*READ.names, topics.JOURNAL.name}
     return [
         f"{place.topic}/{place.partition}"
-        for place in places
-        if place in cluster.places and cluster.committed(place, cluster.positions.get((topics.APP, place), 0))
+        for place in sorted(cluster.places)
+        if place.topic in read and cluster.committed(place, cluster.positions.get((topics.APP, place), 0))
     ]
 
 

@@ -13,7 +13,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaTimeoutError, MessageSize
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.util import commit_structure_validate
 
-from agents import kafka_log, kafka_reader
+from agents import kafka_log, kafka_reader, topic_admin
 from agents.unit_of_work import Place, Record
 from tests.simulation.cluster import Cluster, Stored
 
@@ -178,9 +178,9 @@ class Consumer:
 
 
 class Admin:
-    """Asks for a group's committed offsets."""
+    """Asks for a group's committed offsets, and for the topics that there are."""
 
-    def __init__(self, *, bootstrap_servers: Client) -> None:
+    def __init__(self, *, bootstrap_servers: Client, **_: object) -> None:
         self._client = bootstrap_servers
 
     async def start(self) -> None:
@@ -197,6 +197,10 @@ class Admin:
         keys = {one: (group, Place(*one)) for one in partitions}
         return {one: OffsetAndMetadata(positions.get(key, -1), notes.get(key, "")) for one, key in keys.items()}
 
+    async def describe_topics(self) -> list[dict[str, Any]]:
+        counts = self._client.cluster.counts
+        return [{"topic": topic, "partitions": range(count)} for topic, count in counts.items()]
+
 
 @contextmanager
 def installed() -> Iterator[None]:
@@ -206,6 +210,7 @@ def installed() -> Iterator[None]:
         stack.enter_context(patch.object(kafka_log, "fill", fill))
         stack.enter_context(patch.object(kafka_reader, "_consumer", Consumer))
         stack.enter_context(patch.object(kafka_reader, "AIOKafkaAdminClient", Admin))
+        stack.enter_context(patch.object(topic_admin, "AIOKafkaAdminClient", Admin))
         yield
 
 

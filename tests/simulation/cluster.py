@@ -13,6 +13,7 @@ from aiokafka.structs import OffsetAndMetadata
 from msgspec import Struct, field
 
 from agents.unit_of_work import Place, Record
+from tests.simulation.sources import COUNTS
 
 PAST_MS = 1_767_571_200_000
 
@@ -48,11 +49,13 @@ class Cluster:
 
     Attributes:
         backwards: committed offsets that went back, in words.
+        counts: partitions of each source topic.
         ends: the last stable offsets: where the first record stands that isn't decided, or will.
         on_visible: called whenever there is more to read.
     """
 
     def __init__(self, chance: Random, trace: Callable[[str], object] | None = None) -> None:
+        self.counts = dict(COUNTS)
         self.places: dict[Place, list[Stored]] = {}
         self.ends: dict[tuple[str, int], int] = {}
         self.positions: dict[tuple[str, Place], int] = {}

@@ -1,4 +1,4 @@
-"""Eight bugs that the simulation must catch, each a patch of the code under test: context managers, by name.
+"""Nine bugs that the simulation must catch, each a patch of the code under test: context managers, by name.
 
 Some take two patches: where two guards each suffice, both have to go.
 """
@@ -150,6 +150,14 @@ def fetched_records_dropped() -> Iterator[None]:
 
 
 @contextmanager
+def growth_not_read() -> Iterator[None]:
+    """A number that stays goes on with the source partitions that it had."""
+    unknown = assignment.Holding.unknown
+    with patch.object(assignment.Holding, "unknown", lambda self: [] if self.lanes else unknown(self)):
+        yield
+
+
+@contextmanager
 def _changelog(spoil: Callable[[Outputs, Place], None]) -> Iterator[None]:
     """Outputs of the decide stage whose changelog is spoilt before they are carried out."""
 
@@ -176,5 +184,6 @@ BUGS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         wrong_partition,
         id_by_the_clock,
         fetched_records_dropped,
+        growth_not_read,
     )
 }

@@ -8,7 +8,7 @@ Faust's part, after `agents/transport.py` and Faust's own recovery service:
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -17,15 +17,17 @@ from agents.accounting import Instruments
 from agents.assignment import Assignment
 from agents.health import Health
 from agents.metrics import Metrics
+from agents.pace import Pace
 from agents.pipeline import Pipeline
 from streams import topics
 from tests.simulation.clients import Client
 from tests.simulation.loop import Exited, Loop
-from tests.simulation.sources import READ
+from tests.simulation.sources import COUNTS, PARTITIONS, READ
 
 if TYPE_CHECKING:
     from agents.lane import Batch
 
+TRANSACTIONS_AT_ONCE_MAX = 8
 BROKEN = "an exception reached Faust"
 
 
@@ -53,9 +55,10 @@ def instruments() -> Instruments:
     return Instruments(Metrics(), Health())
 
 
-def held_by(client: Client) -> Assignment:
-    """What a process holds, with the pipeline in service."""
-    return Assignment(client, Pipeline(RedisAway(), instruments(), sources=READ), instruments())  # type: ignore[arg-type]
+def held_by(client: Client, at_once: int = TRANSACTIONS_AT_ONCE_MAX) -> Assignment:
+    """What a process holds, with the pipeline in service and so many transactions under way at once to begin with."""
+    pipeline = Pipeline(RedisAway(), instruments(), sources=READ, pace=Pace(at_once))  # type: ignore[arg-type]
+    return Assignment(client, pipeline, instruments())  # type: ignore[arg-type]
 
 
 class Process:
@@ -65,7 +68,7 @@ class Process:
         self.name = name
         self.loop = loop
         self.client = client
-        self.assignment = held_by(client)
+        self.assignment = held_by(client, 1 + pick(TRANSACTIONS_AT_ONCE_MAX))
         self.is_frozen = False
         self.is_leaving = False
         self._group = group
@@ -113,7 +116,7 @@ class Process:
                 """Asks again."""
             self._generation += 1
             with stop.on_failure(stop.Code.ASSIGNMENT_FAILED, "fencing_failed"):
-                await self.assignment.assign(together(numbers))
+                await self.assignment.assign(together(numbers, self.client.cluster.counts))
             await self.loop.world("Faust rebalances")
             self._recover_again()
 
@@ -160,10 +163,11 @@ def _error(task: asyncio.Task[None]) -> BaseException | None:
     return None if isinstance(error, Exited) else error
 
 
-def together(numbers: set[int]) -> list[tuple[str, int]]:
-    """The partitions of all topics with these numbers."""
-    names = (*READ.names, topics.JOURNAL.name, topics.CHANGELOG.name)
-    return [(name, number) for name in names for number in numbers]
+def together(numbers: set[int], counts: Mapping[str, int] = COUNTS) -> list[tuple[str, int]]:
+    """What comes with these numbers, as `Assignor` has it; `counts` are the sources'."""
+    bound = [(name, number) for name in (topics.JOURNAL.name, topics.CHANGELOG.name) for number in numbers]
+    share = [(name, one) for name, count in counts.items() for one in range(count) if one % PARTITIONS in numbers]
+    return bound + share
 
 
 def at_once(code: stop.Code, event: str, **details: Any) -> NoReturn:

@@ -184,9 +184,18 @@ class Simulation:
         for _ in range(1 + self._chance.randrange(6)):
             if self._plan:
                 place, record, at_ms = self._plan.pop(0)
+                if place.partition >= self._cluster.counts[place.topic]:
+                    self._grow(place)
                 self._cluster.append_alone(place, record, at_ms)
         if self._plan:
             self._later("produce", self._produce)
+
+    def _grow(self, place: Place) -> None:
+        """A source gets more partitions; the group hears of it some time, and shares out anew."""
+        self.counts["grow"] += 1
+        self._tell(f"{place.topic} grows to {place.partition + 1} partitions")
+        self._cluster.counts[place.topic] = place.partition + 1
+        self._later("the group sees growth", self._group.rebalance)
 
     def _tick(self) -> None:
         """Some owner's clock; it may be behind another's."""

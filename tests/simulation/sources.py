@@ -21,9 +21,11 @@ START_MS = 1_767_571_200_000
 DAY_MS = 86_400_000
 END_DAYS = 100
 CUSTOMERS = ("ada", "bob", "cleo", "dora", "emil", "finn")
-PARTITIONS = 2
+PARTITIONS = 2  # of the journal, the changelog and the outputs
 MIXED_OVER = 4  # how far a record may be from its place in time
-NAMES = ("card-transactions", "account-movements", "profiles", "verdicts")
+COUNTS = {"card-transactions": 3, "account-movements": 1, "profiles": 2, "verdicts": 2}  # at the beginning
+GROWN = COUNTS | {"card-transactions": 6, "profiles": 3}  # once each has a record
+NAMES = tuple(COUNTS)
 READ = structs.replace(OURS, topics=tuple(topic for topic in OURS.topics if topic.name in NAMES))
 TOPIC_OF = {topic.carries.__struct_config__.tag: topic.name for topic in topics.SOURCES if topic.carries}
 
@@ -44,7 +46,8 @@ def plan(chance: Random) -> list[tuple[Place, Record, int]]:
     given += chance.sample(_poison(), 3)
     given += chance.sample(given, 2)
     given.sort(key=lambda one: one.at_ms + chance.randrange(MIXED_OVER) * DAY_MS)
-    return [(Place(one.topic, chance.randrange(PARTITIONS)), Record(b"any", one.value), one.at_ms) for one in given]
+    places = [Place(one.topic, chance.randrange(GROWN[one.topic])) for one in given]
+    return [(place, Record(b"any", one.value), one.at_ms) for place, one in zip(places, given, strict=True)]
 
 
 @cache

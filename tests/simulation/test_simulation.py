@@ -20,10 +20,10 @@ SEEDS = 2500
 SEEDS_TO_CATCH_MAX = 100
 JOURNALS, SCHEDULES = 40, 6
 LATE_RECOVERY = "a recovery begun between revocation and assignment opened the reading of lost partitions"
-# Seeds that failed once, and what they found.
+# Seeds that fail where the mending of what was found is undone.
 FOUND = {
-    55: LATE_RECOVERY,
-    58: LATE_RECOVERY,
+    10: LATE_RECOVERY,
+    17: LATE_RECOVERY,
 }
 
 
@@ -33,7 +33,7 @@ def test_nothing_is_lost_doubled_or_reordered_whatever_breaks() -> None:
     assert report.seeds == SEEDS
     assert report.counts["kill"] > SEEDS / 2, "the faults must hit"
     rare = {"fenced", "timed_out", "stopped", "batch_failed", "freeze", "expel", "expire", "append", "commit", "answer"}
-    assert {name for name in rare if report.counts[name] < 10} == set()
+    assert {name for name in rare | {"grow"} if report.counts[name] < 3} == set()
 
 
 def test_one_journal_leads_to_the_same_under_whatever_schedule() -> None:
@@ -109,9 +109,9 @@ def trace(seed: int, hash_seed: str) -> str:
 
 
 def test_a_seed_is_the_same_again_step_by_step() -> None:
-    told = trace(7, "1")
+    told = trace(11, "1")
     assert "FAULT" in told
     assert "log: commit bellwether-decide-0" in told
     assert "records of the state differ" in told
-    before_the_verdict = told.rpartition(" 7 fails:")[0]
-    assert trace(7, "2").startswith(before_the_verdict)
+    before_the_verdict = told.rpartition(" 11 fails:")[0]
+    assert trace(11, "2").startswith(before_the_verdict)
