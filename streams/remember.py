@@ -206,7 +206,10 @@ def _count(counts: dict[int, int], period: int, more: int, kept: int) -> None:
     """Add to a period's count; only the latest periods are kept."""
     if not more:
         return
-    counts[period] = counts.get(period, 0) + more
+    if period in counts:  # none is new, so none has become too old
+        counts[period] += more
+        return
+    counts[period] = more
     oldest = max(counts) - kept
     if min(counts) <= oldest:
         for one in [one for one in counts if one <= oldest]:

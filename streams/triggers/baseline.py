@@ -49,10 +49,12 @@ class Weeks(Struct, array_like=True):
         if not self.days:
             self.newest, self.days = week, [0]
         self.move_on(week, kept_max)
-        if week < self.oldest:  # one that came late may be the first
-            self.days = ([0] * min(self.oldest - week, kept_max - len(self.days))) + self.days
-        if week >= self.oldest:
-            self.days[week - self.oldest] |= 1 << (at_ms // DAY_MS + _MONDAY_DAYS) % 7
+        index = week - self.oldest
+        if index < 0:  # one that came late may be the first
+            self.days = ([0] * min(-index, kept_max - len(self.days))) + self.days
+            index = week - self.oldest
+        if index >= 0:
+            self.days[index] |= 1 << (at_ms // DAY_MS + _MONDAY_DAYS) % 7
 
     def move_on(self, week: int, kept_max: int) -> None:
         """Time has come to that week; the oldest weeks are forgotten."""
