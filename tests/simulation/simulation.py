@@ -63,6 +63,13 @@ class Simulation:
 
     def run(self) -> list[str]:
         """What doesn't hold at the end; empty: all is well."""
+        try:
+            return self._outcome()
+        finally:
+            for one in self._processes:
+                one.loop.kill()  # else the collector puts away what still waits, outside of any loop
+
+    def _outcome(self) -> list[str]:
         for _ in range(2 + self._chance.randrange(2)):
             self._start()
         self._begin()
