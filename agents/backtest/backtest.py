@@ -17,6 +17,7 @@ from agents.replay import is_dump
 from streams import config, sources, topics
 from streams.config import Config
 from streams.journal import ConfigVersion
+from streams.sources import Sources
 
 EVERYTHING = 1 << 62  # no journal is as long
 JOURNAL = "journal"
@@ -29,12 +30,14 @@ class Question(Struct, kw_only=True, frozen=True):
     Attributes:
         old: None: what was live.
         shipped: what counts as live where a history says nothing of it.
+        sources: what source records are read with; called in another process, to which it is handed over.
         decisions: a file with what was decided live, for a history from files.
     """
 
     new: Config
     old: Config | None = None
     shipped: Callable[[], Config]
+    sources: Callable[[], Sources]
     since_ms: int | None = None
     decisions: Path | None = None
     processes: int
@@ -82,7 +85,7 @@ def _in_files(files: list[Path], question: Question, told: Told) -> tuple[Sequen
     """The history, and what its old side decides by; None: by its own entries."""
     if not is_dump(next(line_files.read(files), None)):
         size = sum(file.stat().st_size for file in files)
-        return [OfSources(0, tuple(map(str, files)), question.shipped(), size)], question.old
+        return [OfSources(0, tuple(map(str, files)), question.shipped(), question.sources, size)], question.old
     total = sum(file.stat().st_size for file in files)
     progress = told("Looking through the dump")
     found = found_in(files, lambda at: progress(at, total))

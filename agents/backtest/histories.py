@@ -14,6 +14,7 @@ from agents.replay import ReplayError, decoded
 from agents.unit_of_work import Place
 from streams.config import Config
 from streams.partition import JournalRecord
+from streams.sources import Sources
 from streams.topics import JOURNAL
 
 TOLD_EACH = 1000
@@ -52,11 +53,15 @@ class InDump(Struct, frozen=True):
 
 
 class OfSources(Struct, frozen=True):
-    """Source records, taken in as `bellwether replay` does: one partition. `size` in bytes."""
+    """Source records, taken in as `bellwether replay` does: one partition. `size` in bytes.
+
+    `sources` makes what they are read with, in the process that reads them: compiled sources can't be handed over.
+    """
 
     number: int
     files: tuple[str, ...]
     rules: Config
+    sources: Callable[[], Sources]
     size: int
 
 
@@ -128,7 +133,7 @@ def records(history: InDump | OfSources, tell: Tell) -> Iterator[JournalRecord]:
         read += size
         tell(read)
 
-    yield from source_lines.journal(line_files.read(files, more), history.rules, lambda *_: None)
+    yield from source_lines.journal(line_files.read(files, more), history.rules, lambda *_: None, history.sources())
 
 
 def _lines(history: InDump, tell: Tell) -> Iterator[Line]:

@@ -4,13 +4,14 @@ import asyncio
 import os
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from agents.cli.folders import Folder, read
+from agents.cli.folders import Folder, filled_sources, read
 from agents.cli.output import (
     FINDINGS,
     FINE,
@@ -86,6 +87,7 @@ def backtest(  # noqa: PLR0913 - each is an option of the command
             new=read(config),
             old=None if against is None else read(against),
             shipped=lambda: read(None),
+            sources=partial(filled_sources, config),
             since_ms=None if since is None else _at_ms(since),
             decisions=decisions,
             processes=processes or len(os.sched_getaffinity(0)),

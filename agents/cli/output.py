@@ -31,8 +31,11 @@ class CommandError(Exception):
     """Ends a command with a message for the person at the terminal and an exit code."""
 
     def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
+        super().__init__(message, code)
         self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def settings() -> Settings:

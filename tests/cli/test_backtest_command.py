@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Raw
 
 from agents.backtest.histories import found_in
 from agents.demo import generator
+from agents.source_lines import SourceRecord
 from agents.stack.process import free_port
 from streams.journal import Entry
 from tests.backtest.history import TIGHTER, dump, happened, lines, version
@@ -133,6 +135,31 @@ def test_source_records_are_taken_in_first(
     options = ("--from", str(records), "--decisions", str(tmp_path / "decisions"))
     code, found = asked(bellwether, "--config", tried, *options)
     assert (code, found["live"]["is_equal"]) == (0, True)
+
+
+def test_source_records_are_read_by_the_sources_of_the_config(tmp_path: Path, tried: str, bellwether: Command) -> None:
+    records, renamed = tmp_path / "records.jsonl", tmp_path / "renamed.jsonl"
+    made = [one for one in generator.generate(4000, 5).records if one.topic == "card-transactions"]
+    records.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in made))
+    values = [bytes(one.value).replace(b'"card":', b'"token":') for one in made]
+    theirs = [SourceRecord("till", Raw(value), one.timestamp) for one, value in zip(made, values, strict=True)]
+    renamed.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in theirs))
+    _, before = asked(bellwether, "--config", tried, "--from", str(records))
+    fields = {name: name for one in made for name in json.loads(bytes(one.value)) if name != "type"} | {
+        "card": "token",
+        "amount_minor": {"path": "amount_minor", "unit": "minor"},
+        "at_ms": {"path": "at_ms", "time": "epoch_ms"},
+    }
+    sources = {"till": {"type": "card_transaction", "fields": fields}}
+    (Path(tried) / "sources.yaml").write_text(json.dumps({"sources": sources}))
+    code, found = asked(bellwether, "--config", tried, "--from", str(renamed))
+    assert code == 0
+    assert sum(before["total"].values()) > 0
+    assert without_cost(found) | {"history": ""} == without_cost(before) | {"history": ""}
+    (Path(tried) / "sources.yaml").write_text("sources: {till: {type: card_payment}}")
+    refused = bellwether("backtest", "--config", tried, "--from", str(renamed))
+    assert refused.code == 1
+    assert "card_transaction" in refused.err, "says what was expected, though another process read it"
     assert found["history"]["entries"]["event"] == len(made)
     assert found["triggers"][0]["old"]["sent"] > 0
 
