@@ -4,9 +4,11 @@ The lock file names each jar and its digest. Nothing outside it is fetched or pu
 dependency resolution here and no POM to trust; `relock` is the one place that resolves.
 """
 
+import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
@@ -27,6 +29,7 @@ ENDPOINT = ("org.apache.kafka:kafka_2.13:4.1.0", "org.slf4j:slf4j-simple:1.7.36"
 
 BROKER = files("agents.stack").joinpath("kafka-jars.sha256")
 DOWNLOADS_AT_ONCE = 8
+AGAIN_SECONDS = (1.0, 2.0, 4.0)  # a name server or a mirror that is busy has answered by then
 
 
 class Jar(NamedTuple):
@@ -59,7 +62,7 @@ def class_path(cache: Path, lock: Traversable = BROKER) -> str:
         StackError: a jar differs from its pin, or can't be fetched.
     """
     jars = locked(lock)
-    _fetch([jar for jar in jars if not (cache / jar.name).exists()], cache)
+    _fetch(jars, cache)
     for jar in jars:
         path = cache / jar.name
         _check(jar, path, f"Delete {path} to have it fetched again.")
@@ -81,18 +84,31 @@ def relock(endpoint: Sequence[str] = ENDPOINT) -> str:
     return "".join(f"{digest}  {coordinate}\n" for coordinate, digest in sorted(lines))
 
 
-def _fetch(missing: list[Jar], cache: Path) -> None:
-    """Downloads into a folder of our own, so that a broken download never poisons the user's Maven repository."""
-    if not missing:
+def _fetch(jars: list[Jar], cache: Path) -> None:
+    """Downloads what is missing, into a folder of our own: a broken download never poisons the user's Maven repository.
+
+    Brokers may start side by side: the first one downloads, the others wait for it.
+    """
+    if not _missing(jars, cache):
         return
     cache.mkdir(parents=True, exist_ok=True)
     with (
+        cache.with_suffix(".lock").open("w") as lock,
         tempfile.TemporaryDirectory(dir=cache) as scratch,
         ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,
     ):
-        maven = _maven(Path(scratch))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing, maven = _missing(jars, cache), _maven(Path(scratch))
         done = pool.map(lambda jar: _download(jar, maven, cache), missing)
-        _show_progress(done, len(missing))
+        try:
+            _show_progress(done, len(missing))
+        except StackError:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _missing(jars: list[Jar], cache: Path) -> list[Jar]:
+    return [jar for jar in jars if not (cache / jar.name).exists()]
 
 
 def _show_progress(done: Iterator[None], total: int) -> None:
@@ -102,14 +118,25 @@ def _show_progress(done: Iterator[None], total: int) -> None:
 
 
 def _download(jar: Jar, maven: MavenContext, cache: Path) -> None:
-    """Fetches one jar, checks it, and moves it into the cache in one step: two starts at once do no harm."""
-    group, artifact, version = jar.coordinate.split(":")
+    """Fetches one jar, checks it, and moves it into the cache in one step: nobody ever sees half of one."""
     try:
-        path = Path(maven.project(group, artifact).at_version(version).artifact().resolve())
+        path = _fetched(jar, maven)
     except (RequestException, RuntimeError, OSError) as error:
         raise StackError(_download_failed(jar, maven, error)) from error
     _check(jar, path, f"Don't trust what {', '.join(maven.remote_repos)} serves: see the mirrors in jgo's config file.")
     path.replace(cache / jar.name)
+
+
+def _fetched(jar: Jar, maven: MavenContext) -> Path:
+    """Where it was downloaded to. A network that fails for a moment is asked again."""
+    group, artifact, version = jar.coordinate.split(":")
+    wanted = maven.project(group, artifact).at_version(version).artifact()
+    for pause_seconds in AGAIN_SECONDS:
+        try:
+            return Path(wanted.resolve())
+        except RequestException:
+            time.sleep(pause_seconds)
+    return Path(wanted.resolve())
 
 
 def _download_failed(jar: Jar, maven: MavenContext, error: Exception) -> str:

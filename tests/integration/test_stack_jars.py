@@ -1,14 +1,18 @@
 """Kafka's jars: only the pinned ones are used, and a failed download says what to do."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import ClassVar
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
@@ -16,6 +20,8 @@ import pytest
 from agents import stack
 from agents.stack import jars
 from agents.stack.process import free_port
+
+JAR = b"made up"
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +45,25 @@ class Forger(BaseHTTPRequestHandler):
         """Keeps quiet."""
 
 
+class Busy(BaseHTTPRequestHandler):
+    """Hangs up at first, and serves each file the third time it is asked for."""
+
+    asked: ClassVar[Counter[str]] = Counter()
+
+    def do_GET(self) -> None:
+        self.asked[self.path] += 1
+        if self.asked[self.path] >= 3:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(JAR)
+
+    def log_message(self, *_: object) -> None:
+        """Keeps quiet."""
+
+
 @contextmanager
-def forged_repository() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Forger) as server:
+def repository(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -85,11 +107,25 @@ def test_a_failed_download_tells_what_and_what_to_do(tmp_path: Path, monkeypatch
 def test_a_repository_that_serves_another_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = tmp_path / "jgo.conf"
     monkeypatch.setenv("JGO_CONFIG_FILE", str(settings))
-    with forged_repository() as address:
+    with repository(Forger) as address:
         settings.write_text(f"[repositories]\nforged = {address}\n")
         with pytest.raises(stack.StackError, match=r"(?s)\.jar is not the jar that is pinned.*what forged serves"):
             jars.class_path(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_network_that_fails_for_a_moment_is_asked_again_once_for_all_who_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, lock = tmp_path / "jgo.conf", tmp_path / "jars.sha256"
+    lock.write_text(f"{hashlib.sha256(JAR).hexdigest()}  org.example:made-up:1.0\n")
+    monkeypatch.setenv("JGO_CONFIG_FILE", str(settings))
+    monkeypatch.setattr(jars, "AGAIN_SECONDS", (0.01, 0.01, 0.01))
+    with repository(Busy) as address, ThreadPoolExecutor(4) as pool:
+        settings.write_text(f"[repositories]\nbusy = {address}\n")
+        paths = set(pool.map(lambda _: jars.class_path(tmp_path / "cache", lock), range(4)))
+    assert Path(*paths).read_bytes() == JAR
+    assert [count for path, count in Busy.asked.items() if path.endswith(".jar")] == [3]
 
 
 def test_every_jar_of_the_class_path_is_pinned() -> None:
