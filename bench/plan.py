@@ -21,6 +21,7 @@ FULL_PAIRS = 10
 FULL_EVENTS = 2_000_000
 QUICK = ("plain Faust", "Quix, 100 ms", "Kafka Streams, RocksDB, 100 ms")
 MAIN = (*QUICK, "Bytewax, recovery", "Kafka Streams, memory, 100 ms")
+OTHERS = ("j0", "j1h", "j1p", "j2")
 
 
 class Contest(Struct, frozen=True):
@@ -52,16 +53,15 @@ def quick(events: int = QUICK_EVENTS) -> list[Contest]:
 
 
 def full(events: int = FULL_EVENTS) -> list[Contest]:
-    """Everything: the targets' comparisons in every round, settings, skew and other jobs now and then."""
+    """Everything: the targets' comparisons in each round; other jobs, skew, settings now and then, in this order."""
     sides = [name for name in ALL if name not in (OURS.name, *MAIN)]
     return [
         *(_contest(name, "j1", events, "uniform", main=True) for name in (OURS.name, *MAIN)),
+        *(_contest(name, job, events, "uniform", main=False) for job in OTHERS for name in MAIN),
+        *(_contest(name, "j1", events, "zipf", main=False) for name in MAIN),
         *(_contest(name, "j1", events, "uniform", main=False) for name in sides),
         _contest("bare aiokafka", "decode", events, "uniform", main=False),
         _contest("bare confluent-kafka", "decode", events, "uniform", main=False),
-        *(_contest(name, "j1", events, "zipf", main=False) for name in MAIN),
-        *(_contest(name, job, events, "uniform", main=False) for job in ("j0", "j1h", "j1p") for name in MAIN),
-        *(_contest(name, "j2", events, "uniform", main=False) for name in MAIN),
     ]
 
 

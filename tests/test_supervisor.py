@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from agents import stop
@@ -20,6 +19,7 @@ from agents.unit_of_work import Place
 from agents.views import Views
 from agents.watchdog import STUCK_SECONDS, Watchdog
 from streams.view import describe
+from tests.integration.running import end
 
 PLACE = Place("card-transactions", 0)
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens
@@ -85,10 +85,7 @@ def test_without_a_broker_workers_come_back_with_growing_pauses_and_the_supervis
         supervisor.send_signal(signal.SIGTERM)
         assert supervisor.wait(15) == 0
     finally:
-        for process in psutil.Process(supervisor.pid).children(recursive=True) if supervisor.poll() is None else ():
-            process.kill()
-        supervisor.kill()
-        supervisor.wait()
+        end(supervisor)
     assert "restart_in_seconds=0.5" in log.read_text()
 
 

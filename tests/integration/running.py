@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]  # ships no types
 import redis
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
@@ -44,6 +45,14 @@ def running(command: Sequence[str], cluster: Stack, log: Path) -> Iterator["subp
         finally:
             process.kill()
             process.wait()
+
+
+def end(supervisor: "subprocess.Popen[bytes]") -> None:
+    """If it still runs: kill it and all that it started, and nothing else that this process may have started."""
+    if supervisor.poll() is None:
+        for one in (*psutil.Process(supervisor.pid).children(recursive=True), psutil.Process(supervisor.pid)):
+            one.kill()
+    supervisor.wait()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = WAIT_SECONDS) -> None:

@@ -179,6 +179,8 @@ def test_rules_run_without_error_and_a_healthy_system_wakes_nobody(watched: Watc
 
 
 def test_every_panel_shows_something(watched: Watched) -> None:
+    decided(watched.cluster.kafka, purchases("later", CUSTOMERS))  # an increase is what grows between scrapes
+
     async def counted() -> bool:
         return (watched.value(f'trigger:bellwether_sent:increase1h{{trigger="{TRIGGER}"}}') or 0) > 0
 

@@ -21,7 +21,7 @@ from agents.demo.send import send
 from agents.rights import Right
 from streams import topics
 from tests.integration.kafka_users import DENY, grant
-from tests.integration.running import LONG_STEP_MS, until, until_ready, views_equal_states
+from tests.integration.running import LONG_STEP_MS, end, until, until_ready, views_equal_states
 from tests.integration.secured import LACKING, Secured, secured
 
 EVENTS = 15_000
@@ -76,10 +76,7 @@ def workers(servers: Secured, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS_MAX) == 0, log.read_text()
     finally:
-        for one in (*psutil.Process().children(recursive=True),):
-            if one.pid not in servers.cluster.pids.values():
-                one.kill()
-        process.wait()
+        end(process)
 
 
 def test_with_least_rights_a_worker_decides_exactly_once_though_killed_and_shows_no_secret(

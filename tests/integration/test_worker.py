@@ -23,7 +23,7 @@ from agents.unit_of_work import Place
 from agents.verify import settled
 from streams import topics
 from streams.journal import Tick
-from tests.integration.running import LONG_STEP_MS, running, until, until_ready, views_equal_states
+from tests.integration.running import LONG_STEP_MS, end, running, until, until_ready, views_equal_states
 
 EVENTS = 15_000
 TICKS = 3
@@ -127,8 +127,7 @@ def test_told_to_stop_while_kafka_hangs_a_worker_ends_of_itself_before_its_super
         assert "drain_took_too_long" in log.read_text()
     finally:
         os.kill(cluster.pids["kafka"], signal.SIGCONT)
-        supervisor.kill()
-        supervisor.wait()
+        end(supervisor)
 
 
 async def until_a_unit_hangs(cluster: Stack, log: Path) -> None:
