@@ -105,10 +105,10 @@ def _states(report: scaling_report.Report) -> Iterator[Target]:
 
 def _latency(report: latency_report.Report) -> Iterator[Target]:
     for point in report.systems[0].points:
-        if point.per_second == RATE and point.since_due is not None and not point.problems:
+        if point.per_second == RATE and point.since_append is not None and not point.problems:
             for percentile, most_ms in MS_MAX.items():
-                what = f"whole pipeline at {RATE:,.0f} events/s: event due to action, p{percentile:g}"
-                yield Target(what, most_ms, "ms", point.since_due.at(percentile))
+                what = f"whole pipeline at {RATE:,.0f} events/s: source append to action, p{percentile:g}"
+                yield Target(what, most_ms, "ms", point.since_append.at(percentile))
 
 
 def _one_stage(report: latency_report.Report) -> Iterator[Cells]:

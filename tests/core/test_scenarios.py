@@ -5,4 +5,6 @@ from tests.core import scenario
 
 @pytest.mark.parametrize("case", scenario.all_cases())
 def test_scenario(case: scenario.Case) -> None:
-    assert scenario.differences(case, scenario.run(scenario.journal(case))) == []
+    decisions = scenario.run(scenario.journal(case))
+    assert scenario.differences(case, decisions) == []
+    assert len({one.id for one in decisions}) == len(decisions), "whoever reads them may pass over a known id"

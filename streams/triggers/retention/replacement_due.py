@@ -200,7 +200,10 @@ def _decide(now_ms: int, bought: list[Bought], cycle: Cycle, config: Config) -> 
 
 
 def _candidate(until: list[Bought], following: Bought | None, cycle: Cycle, config: Config) -> Candidate:
-    """About the last of these purchases; `following` is the one that came before the word."""
+    """About the last of these purchases; `following` is the one that came before the word.
+
+    `following` comes first among the causes: those of the next word are the same ones, and causes make an id.
+    """
     last, end_ms = until[-1], cycle.end_ms(until[-1])
     quiet = _reason_for_silence(following, cycle)
     behind = [last] if cycle.months else until
@@ -214,7 +217,7 @@ def _candidate(until: list[Bought], following: Bought | None, cycle: Cycle, conf
     return Candidate(
         action=cycle.action,
         at_ms=cycle.due_ms(last),
-        causes=tuple(one.cause for one in ([*behind, following] if following else behind)),
+        causes=tuple(one.cause for one in ([following, *behind] if following else behind)),
         because=_in_words(last, following, cycle),
         subject={"category": cycle.category},
         measured=measured,
