@@ -38,6 +38,21 @@ def close(connection: aiokafka.conn.AIOKafkaConnection, reason: object = None, e
 
 
 aiokafka.conn.AIOKafkaConnection.close = close
+_commit_offsets = aiokafka.producer.sender.Sender._do_txn_offset_commit  # noqa: SLF001 - see above
+
+
+async def commit_offsets(sender: aiokafka.producer.sender.Sender, offsets: object, group: str) -> None:
+    """Commit a transaction's offsets only when all that was produced in it is acknowledged.
+
+    A broker asks the transaction's coordinator before it takes either, and drops the question that still waits when a
+    second comes of the same transaction: it answers `NotEnoughReplicas`, and the records are sent again after a pause.
+    Source: `AddPartitionsToTxnManager.addTxnData` of Kafka 3.6 and later; apache/kafka#15559 tells how clients see it.
+    """
+    await sender._message_accumulator.flush_for_commit()  # noqa: SLF001
+    await _commit_offsets(sender, offsets, group)
+
+
+aiokafka.producer.sender.Sender._do_txn_offset_commit = commit_offsets  # noqa: SLF001
 
 
 @contextmanager
