@@ -115,8 +115,9 @@ def _lengths(blob: bytes) -> Iterator[tuple[str, int]]:
     yield DECISIONS, len(customer.decisions)
     yield "held", len(customer.held)
     facts = customer.facts
-    for name in ("margins", "touches", "uses"):
-        yield name, len(getattr(facts, name))
+    yield "margins", len(facts.margins.counts)
+    yield "touches", len(facts.touches.counts)
+    yield "uses", len(facts.uses)
     for name in ("contacts", "fraud_checks", "complaints", "terms", "statements"):
         yield name, len(getattr(facts.dossier, name))
     yield "complaints", len(facts.dossier.resolutions)
