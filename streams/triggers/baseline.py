@@ -50,12 +50,11 @@ class Weeks(Struct, array_like=True):
         if not self.days:
             self.newest, self.days = week, bytearray(1)
         self.move_on(week, kept_max)
-        index = week - self.oldest
-        if index < 0:  # one that came late may be the first
-            self.days = bytearray(max(0, min(-index, kept_max - len(self.days)))) + self.days
-            index = week - self.oldest
-        if index >= 0:
-            self.days[index] |= 1 << (at_ms // DAY_MS + _MONDAY_DAYS) % 7
+        back = self.newest - week + 1
+        if back > len(self.days):  # one that came late may be the first
+            self.days = bytearray(max(0, min(back, kept_max) - len(self.days))) + self.days
+        if back <= len(self.days):
+            self.days[-back] |= 1 << (at_ms // DAY_MS + _MONDAY_DAYS) % 7
 
     def move_on(self, week: int, kept_max: int) -> None:
         """Time has come to that week; the oldest weeks are forgotten."""
