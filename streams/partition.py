@@ -147,8 +147,7 @@ class Partition:
     def _on_event(self, offset: int, entry: EventEntry) -> None:
         event, batch = entry.event, self._batch
         event.position = offset
-        if event.at_ms > batch.newest_event_at_ms:
-            batch.newest_event_at_ms = event.at_ms
+        batch.newest_event_at_ms = max(batch.newest_event_at_ms, event.at_ms)
         if self._forgotten.covers(event.customer, event.at_ms):
             batch.forgotten += 1
             return

@@ -16,18 +16,16 @@ class Periods(Struct, array_like=True):
 
     def add(self, period: int, more: int, kept_max: int) -> None:
         """Add to a period's count; the oldest periods are forgotten, and what is older than they."""
-        if not more:
+        ahead = period - self.newest
+        if not more or ahead <= -kept_max:
             return
-        if period > self.newest:
-            passed = min(period - self.newest, kept_max) if self.counts else 1
-            self.newest, self.counts = period, [*self.counts, *([0] * passed)][-kept_max:]
-        at = period - self.newest - 1
-        if -at > kept_max:
-            return
-        missing = -at - len(self.counts)
+        if ahead > 0:
+            passed = min(ahead, kept_max) if self.counts else 1
+            self.newest, self.counts, ahead = period, [*self.counts, *([0] * passed)][-kept_max:], 0
+        missing = 1 - ahead - len(self.counts)
         if missing > 0:  # one that came late may be the first
             self.counts = [0] * missing + self.counts
-        self.counts[at] += more
+        self.counts[ahead - 1] += more
 
     def total(self, first: int, last: int) -> int:
         """The sum of these periods' counts."""

@@ -1,6 +1,5 @@
 """What is remembered of a payment card: its small and large purchases, what it usually pays, and where."""
 
-import struct
 from zlib import crc32
 
 from msgspec import Struct, field
@@ -8,12 +7,13 @@ from msgspec import Struct, field
 from streams import packed
 
 _KEY_BYTES = 4
-_MERCHANT = struct.Struct(">II")  # the name's checksum, the second
+_SECOND_BYTES = 4  # the year 2100 has room
+_MERCHANT_BYTES = _KEY_BYTES + _SECOND_BYTES
 
 
-def merchant_key(name: str) -> int:
-    """What a merchant is remembered by."""
-    return crc32(name.encode())
+def merchant_key(name: str) -> bytes:
+    """What a merchant is remembered by: a checksum."""
+    return crc32(name.encode()).to_bytes(_KEY_BYTES)
 
 
 class Small(Struct, array_like=True):
@@ -24,7 +24,7 @@ class Small(Struct, array_like=True):
     at_ms: int
     amount_minor: int
     currency: str
-    merchant_key: int
+    merchant_key: bytes
 
 
 class Large(Struct, array_like=True):
@@ -57,28 +57,25 @@ class Card(Struct, array_like=True):
     amounts: dict[str, list[int]] = field(default_factory=dict)
     merchants: bytes = b""
 
-    def meet(self, merchant_key: int, second: int, kept_max: int) -> None:
+    def meet(self, merchant: bytes, second: int, kept_max: int) -> None:
         """A purchase at a merchant, who becomes the one used last."""
-        found = self._find(merchant_key)
-        if found != -1:
-            second = min(second, self._second(found))
-            self._remove(found)
-        self.merchants = (self.merchants + _MERCHANT.pack(merchant_key, second))[-kept_max * _MERCHANT.size :]
+        at = packed.find(self.merchants, merchant, _MERCHANT_BYTES)
+        if at != -1:
+            second = min(second, self._second(at))
+            self._remove(at)
+        self.merchants = (self.merchants + merchant + second.to_bytes(_SECOND_BYTES))[-kept_max * _MERCHANT_BYTES :]
 
-    def met_at(self, merchant_key: int) -> int | None:
+    def met_at(self, merchant: bytes) -> int | None:
         """The second of the earliest purchase at a merchant; None if it isn't remembered."""
-        found = self._find(merchant_key)
-        return None if found == -1 else self._second(found)
+        at = packed.find(self.merchants, merchant, _MERCHANT_BYTES)
+        return None if at == -1 else self._second(at)
 
-    def forget(self, merchant_key: int) -> None:
-        """Remember nothing of a merchant, who is known."""
-        self._remove(self._find(merchant_key))
-
-    def _find(self, merchant_key: int) -> int:
-        return packed.find(self.merchants, merchant_key.to_bytes(_KEY_BYTES), _MERCHANT.size)
+    def forget(self, merchant: bytes) -> None:
+        """Remember nothing of a merchant, who is remembered."""
+        self._remove(packed.find(self.merchants, merchant, _MERCHANT_BYTES))
 
     def _second(self, at: int) -> int:
-        return int.from_bytes(self.merchants[at + _KEY_BYTES : at + _MERCHANT.size])
+        return int.from_bytes(self.merchants[at + _KEY_BYTES : at + _MERCHANT_BYTES])
 
     def _remove(self, at: int) -> None:
-        self.merchants = self.merchants[:at] + self.merchants[at + _MERCHANT.size :]
+        self.merchants = self.merchants[:at] + self.merchants[at + _MERCHANT_BYTES :]
