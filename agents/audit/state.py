@@ -131,9 +131,9 @@ def _lengths(blob: bytes) -> Iterator[tuple[str, int]]:
 def _nested(value: Any) -> Iterator[int]:
     if isinstance(value, Struct):
         parts = [getattr(value, name) for name in value.__struct_fields__]
-    elif isinstance(value, dict | list):
+    elif isinstance(value, dict | list | bytearray):
         yield len(value)
-        parts = [*value.values()] if isinstance(value, dict) else value
+        parts = [*value.values()] if isinstance(value, dict) else [*value]
     else:
         return
     for part in parts:
