@@ -131,7 +131,7 @@ def note_event(customer: Customer, event_id: str, kept_max: int) -> bool:
     digest = _fresh_digest()
     digest.update(event_id.encode())
     fingerprint = digest.digest()
-    if packed.find(customer.seen, fingerprint, FINGERPRINT_BYTES) != -1:
+    if fingerprint in customer.seen and packed.find(customer.seen, fingerprint, FINGERPRINT_BYTES) != -1:
         return False
     customer.seen = (customer.seen + fingerprint)[-kept_max * FINGERPRINT_BYTES :] if kept_max else b""
     return True
