@@ -58,7 +58,7 @@ async def test_a_connection_is_closed_at_once(authority: trustme.CA, silent: int
 
 
 async def test_a_transaction_that_failed_behind_our_backs_tells_why() -> None:
-    log = KafkaLog("127.0.0.1:9", "bellwether-decide-0", "bellwether")
+    log = KafkaLog("127.0.0.1:9", "bellwether-0", "bellwether")
     manager = log._producer._txn_manager
     manager.set_pid_and_epoch(1, 0)
     partitions = [(0, 0, 1, [1], [1])]

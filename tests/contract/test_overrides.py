@@ -206,6 +206,11 @@ PARTS: list[Part] = [
         "28f164aa1e4f",
     ),
     (
+        "offsets are sent when the group is in the transaction; ours waits for the records as well",
+        kafka_client._commit_offsets,
+        "3841d6ec6c96",
+    ),
+    (
         "BatchBuilder.record_count is the next offset",
         aiokafka.producer.message_accumulator.BatchBuilder.record_count,
         "3a3d4948a3b7",
