@@ -8,12 +8,14 @@ become their length, fields named like a customer or a record are withheld, card
 import logging
 import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from agents import log_repeats
 from streams.masking import masked
 
 LINE_BYTES_MAX = 16_384  # a traceback fits; a record that slipped into a message doesn't fill the disk
@@ -21,13 +23,19 @@ WITHHELD = frozenset({"blob", "customer", "customers", "document", "headers", "k
 _BYTES_LITERAL = re.compile(r"""\bb(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+")""", re.DOTALL)
 
 
-def set_up(stream: TextIO | None = None, level: int = logging.INFO, libraries: int = logging.WARNING) -> None:
+def set_up(
+    stream: TextIO | None = None,
+    level: int = logging.INFO,
+    libraries: int = logging.WARNING,
+    seconds: Callable[[], float] = time.monotonic,
+) -> None:
     """Sends structlog and standard logging through one chain to `stream` (stdout); call once, before anything logs.
 
     Args:
         stream: pretty when it is a terminal, else one JSON object a line.
         level: of our own lines.
-        libraries: of everybody else's: Faust, aiokafka, redis.
+        libraries: of everybody else's: Faust, aiokafka, redis. What these say again and again is counted instead.
+        seconds: the clock that "again and again" is measured by.
     """
     stream = stream or sys.stdout
     structlog.configure(
@@ -36,7 +44,7 @@ def set_up(stream: TextIO | None = None, level: int = logging.INFO, libraries: i
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = log_repeats.SparingHandler(stream, seconds)
     handler.setFormatter(_formatter(pretty=stream.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -69,7 +77,7 @@ def _formatter(*, pretty: bool) -> logging.Formatter:
         else structlog.processors.JSONRenderer()
     )
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_shared(),
+        foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder(log_repeats.DETAILS)],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.StackInfoRenderer(),
