@@ -145,7 +145,7 @@ PARTS: list[Part] = [
         "2a8ec5932644",
     ),
     (
-        "what is fetched stands in `_records`: a FetchResult or a FetchError",
+        "what is fetched stands in `_records`: a FetchResult or a FetchError; asks by the client's `send`",
         aiokafka.consumer.fetcher.Fetcher._proc_fetch_request,
         "59bf948fff47",
     ),
