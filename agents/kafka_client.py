@@ -19,6 +19,7 @@ from aiokafka.errors import (
     ConsumerStoppedError,
     CorruptRecordException,
     IllegalOperation,
+    KafkaConnectionError,
     UnknownTopicOrPartitionError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -46,6 +47,23 @@ def close(connection: aiokafka.conn.AIOKafkaConnection, reason: object = None, e
 
 
 aiokafka.conn.AIOKafkaConnection.close = close
+_send = aiokafka.conn.AIOKafkaConnection.send
+
+
+def send(connection: aiokafka.conn.AIOKafkaConnection, request: object, **options: object) -> Awaitable[Any]:
+    """Send; where the transport was closed before aiokafka heard of it, fail in a way that it tries again after.
+
+    It looks for `OSError`. uvloop raises `RuntimeError`, which ended the fetcher: the worker read nothing more.
+    """
+    try:
+        answer: Awaitable[Any] = _send(connection, request, **options)
+    except RuntimeError as error:
+        connection.close(reason=aiokafka.conn.CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError(str(error)) from error
+    return answer
+
+
+aiokafka.conn.AIOKafkaConnection.send = send
 _commit_offsets = aiokafka.producer.sender.Sender._do_txn_offset_commit  # noqa: SLF001 - see above
 
 

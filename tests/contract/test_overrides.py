@@ -206,6 +206,11 @@ PARTS: list[Part] = [
         "28f164aa1e4f",
     ),
     (
+        "a connection's send expects `OSError` of a broken one",
+        kafka_client._send,
+        "5909ea32f4ef",
+    ),
+    (
         "BatchBuilder.record_count is the next offset",
         aiokafka.producer.message_accumulator.BatchBuilder.record_count,
         "3a3d4948a3b7",
