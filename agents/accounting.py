@@ -22,15 +22,15 @@ class Instruments(Struct, frozen=True):
 
 
 @contextmanager
-def unit_of_work(instruments: Instruments, stage: str, partition: int, records: int) -> Iterator[None]:
+def unit_of_work(instruments: Instruments, number: int, records: int) -> Iterator[None]:
     """Around a transaction, from computing to adoption. One that fails ends the process, so it isn't counted."""
     metrics, began_at = instruments.metrics, time.monotonic()
-    instruments.health.batch_started(stage, partition)
+    instruments.health.batch_started(number)
     yield
-    instruments.health.batch_ended(stage, partition)
-    metrics.transactions.add(stage, "committed")
-    metrics.batch_records.observe(stage, values=(records,))
-    metrics.batch_duration_seconds.observe(stage, values=(time.monotonic() - began_at,))
+    instruments.health.batch_ended(number)
+    metrics.transactions.add()
+    metrics.batch_records.observe(values=(records,))
+    metrics.batch_duration_seconds.observe(values=(time.monotonic() - began_at,))
 
 
 def taken_in(
@@ -53,7 +53,7 @@ def decided(metrics: Metrics, partition: Partition, batch: Batch, records: Seque
     now = time.time()
     for kind, count in batch.counts.items():
         metrics.journal_entries.add(kind, count=count)
-    metrics.state_bytes.observe("decide", values=(len(blob) for blob in batch.changes.values() if blob is not None))
+    metrics.state_bytes.observe(values=(len(blob) for blob in batch.changes.values() if blob is not None))
     metrics.last_entry_timestamp_seconds.set(now)
     metrics.last_tick_timestamp_seconds.set(max(partition.clock_ms, 0) / MS_PER_SECOND)
     if batch.decisions:

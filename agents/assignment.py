@@ -1,10 +1,10 @@
-"""What a worker holds: for each partition number its fenced producers, its recovered state and its lanes.
+"""What a worker holds: for each partition number its fenced producer, its recovered state and its lane.
 
     revoked: reading stops -> lanes drain        (nothing of ours is under way any more)
     assigned: lost ones are let go -> new ones are fenced -> their state is read -> reading begins
 
 A partition that stays with this worker through a rebalance keeps its state: had anybody else owned it in between, its
-producers would be fenced, and its next transaction would end this process.
+producer would be fenced, and its next transaction would end this process.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from agents import crash_points, stop
 from agents.accounting import Instruments
-from agents.kafka_log import KafkaLog
+from agents.kafka_log import KafkaLog, lane_id
 from agents.kafka_reader import Positions, Reader, committed_positions, read_table
 from agents.lane import Batch, Lane
 from agents.pipeline import Stages
@@ -31,19 +31,19 @@ IDLE_SECONDS = 0.05
 
 
 class Holding(Struct):
-    """One partition number: a log for each stage, and a lane for each once its state is recovered.
+    """One partition number: its log, and its lane once its state is recovered.
 
     `places` are what is read for it: its partition of the journal and its share of each source topic.
     """
 
     number: int
-    logs: list[KafkaLog]
+    log: KafkaLog
     places: list[Place]
-    lanes: list[Lane] = []
+    lane: Lane | None = None
 
     def unknown(self) -> list[Place]:
-        """Places that no lane has a position of yet: all at first, then those by which a topic grew."""
-        return [place for place in self.places if not any(place in lane.positions for lane in self.lanes)]
+        """Places that have no position yet: all at first, then those by which a topic grew."""
+        return [place for place in self.places if self.lane is None or place not in self.lane.positions]
 
 
 class Assignment:
@@ -97,9 +97,9 @@ class Assignment:
             self.tables.pop(holding.number, None)
         self._stages.let_go(holding.number for holding in lost)
         new = [self._holding(number, places[number]) for number in sorted(places.keys() - self.holdings.keys())]
-        await asyncio.gather(*(one.stop() for holding in lost for one in holding.logs))
+        await asyncio.gather(*(holding.log.stop() for holding in lost))
         async with asyncio.timeout(FENCE_LIMIT_SECONDS):
-            await asyncio.gather(*(one.start() for holding in new for one in holding.logs))
+            await asyncio.gather(*(holding.log.start() for holding in new))
         self.holdings.update({holding.number: holding for holding in new})
         for number, holding in self.holdings.items():
             holding.places = places[number]
@@ -120,7 +120,7 @@ class Assignment:
     async def _recover(self) -> None:
         """Gives up if a rebalance comes meanwhile: the next recovery waits for this one's end."""
         generation, began_at = self._generation, monotonic()
-        missing = {number: holding for number, holding in self.holdings.items() if not holding.lanes}
+        missing = {number: holding for number, holding in self.holdings.items() if holding.lane is None}
         tables = await read_table(self._kafka, self._stages.changelog, missing, lambda: generation == self._generation)
         unknown = {number: holding.unknown() for number, holding in self.holdings.items()}
         positions = await self._positions([place for places in unknown.values() for place in places])
@@ -129,11 +129,11 @@ class Assignment:
             return
         for number, holding in self.holdings.items():
             found = positions.of(unknown[number])
-            if number in missing:
+            if holding.lane is None:
                 self.tables[number] = tables[number]
-                holding.lanes = self._stages.take_up(number, holding.logs, tables[number], found)
+                holding.lane = self._stages.take_up(number, holding.log, tables[number], found)
             else:
-                holding.lanes[0].positions |= found
+                holding.lane.positions |= found
         reader = await self._begun_reader()
         if generation != self._generation:
             await _stop(reader)
@@ -178,13 +178,13 @@ class Assignment:
                 stop.Code.BATCH_FAILED, "batch_lost", place=batch.place, number=batch.number, expected=expected
             )
         self._offered[batch.place] = expected + 1
-        for lane in self.holdings[self.shares.number_of(batch.place)].lanes:
-            if batch.place in lane.positions:
-                lane.offer(batch)
+        lane = self.holdings[self.shares.number_of(batch.place)].lane
+        assert lane is not None  # noqa: S101 - for the type checker: what is read has a lane
+        lane.offer(batch)
 
     def lanes(self) -> list[Lane]:
         """All lanes that are ready."""
-        return [lane for holding in self.holdings.values() for lane in holding.lanes]
+        return [holding.lane for holding in self.holdings.values() if holding.lane is not None]
 
     def quiet_seconds(self) -> float:
         """How long ago Kafka last answered for the place it has been silent about the longest; 0 if none is read."""
@@ -210,17 +210,16 @@ class Assignment:
 
     def _holding(self, number: int, places: list[Place]) -> Holding:
         group = self._stages.group
-        logs = [KafkaLog(self._kafka, f"{group}-{name}-{number}", group) for name in self._stages.names]
-        return Holding(number, logs, places)
+        return Holding(number, KafkaLog(self._kafka, lane_id(group, number), group), places)
 
     async def _begun_reader(self) -> Reader | None:
         """A reader at the lanes' positions; None if this worker has no partition."""
         lanes = {
-            place: lane
+            place: holding.lane
             for holding in self.holdings.values()
-            for lane in holding.lanes
+            if holding.lane is not None
             for place in holding.places
-            if place in lane.positions
+            if place in holding.lane.positions
         }
         if not lanes:
             return None

@@ -11,43 +11,33 @@
 | `P7` | while views are on their way to Redis |
 | `P10` | between the fence and the end of recovery |
 
-`intake.P2:3` is the third pass of the intake's lanes alone, `decide.P2:3` of the other stage's.
+`P2:3` is the third pass.
 """
 
 import asyncio
 import os
-from contextvars import ContextVar
 
 EXIT_CODE = 137  # what a shell says of kill -9
 VARIABLE = "CRASH_AT"
 SOON_SECONDS = 0.001
-
-_stage: ContextVar[str] = ContextVar("stage", default="")
 
 
 class CrashPoint:
     """The one point that is armed; `left` passes are still survived, and then one is not."""
 
     def __init__(self, said: str) -> None:
-        where, _, passes = said.partition(":")
-        self.stage, _, self.name = where.rpartition(".")
+        self.name, _, passes = said.partition(":")
         self.left = int(passes)
 
     def is_passed(self, name: str) -> bool:
         """Whether this is the pass that ends the process."""
-        if name != self.name or self.stage not in ("", _stage.get()):
+        if name != self.name:
             return False
         self.left -= 1
         return self.left == 0
 
 
 _armed = CrashPoint(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
-
-
-def stage(name: str) -> None:
-    """The task that calls this works for that stage."""
-    if _armed is not None:
-        _stage.set(name)
 
 
 def reached(point: str) -> None:

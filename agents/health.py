@@ -67,7 +67,7 @@ class Health:
         self._batch_seconds_max = batch_seconds_max
         self._clock = clock
         self._turned_at = clock()
-        self._batches: dict[tuple[str, int], float] = {}
+        self._batches: dict[int, float] = {}
         self._assigned = 0
         self._recovered = self._started = False
 
@@ -75,13 +75,13 @@ class Health:
         """The event loop got round to us."""
         self._turned_at = self._clock()
 
-    def batch_started(self, stage: str, partition: int) -> None:
-        """A batch of this lane began."""
-        self._batches[stage, partition] = self._clock()
+    def batch_started(self, number: int) -> None:
+        """A batch of this partition number began."""
+        self._batches[number] = self._clock()
 
-    def batch_ended(self, stage: str, partition: int) -> None:
+    def batch_ended(self, number: int) -> None:
         """It is over, one way or the other."""
-        self._batches.pop((stage, partition), None)
+        self._batches.pop(number, None)
 
     def assigned(self, partitions: int) -> None:
         """So many partitions are ours since the last rebalance, not recovered yet."""

@@ -16,8 +16,13 @@ BATCH_BYTES_MAX = 1 << 20  # the broker's default `message.max.bytes` is slightl
 RETRY_BACKOFF_MS = 10  # the last transaction's markers are often still being written when the next one begins
 
 
+def lane_id(group: str, number: int) -> str:
+    """The transactional id of a partition number's lane: whoever starts a producer of it fences who had it before."""
+    return f"{group}-{number}"
+
+
 class KafkaLog:
-    """Transactions of one input partition and stage.
+    """Transactions of one partition number.
 
     `start` fences every earlier producer of the same id: after it, no older owner can commit anything.
     """

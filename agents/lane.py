@@ -1,4 +1,4 @@
-"""A lane: the transactions of one input partition and stage, one after another.
+"""A lane: the transactions of one partition number, one after another.
 
 Each takes everything that has queued up, one record when it is quiet and thousands under load, so latency is the
 transaction's own few milliseconds. Lanes run side by side as far as their worker's pace allows.
@@ -7,7 +7,6 @@ transaction's own few milliseconds. Lanes run side by side as far as their worke
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
@@ -23,13 +22,6 @@ RECORDS_QUEUED_MAX = 10_000
 UNIT_LIMIT_SECONDS = 30.0  # well below the transaction time-out: it must be us who gives up first
 
 
-class LaneName(NamedTuple):
-    """A stage (`intake` or `decide`) of a partition number."""
-
-    stage: str
-    partition: int
-
-
 class Batch(Struct):
     """Records of one place in offset order; the `number`th batch that its reader fetched from there, from 0."""
 
@@ -40,14 +32,14 @@ class Batch(Struct):
 
 
 class Lane:
-    """Runs one stage's units of work for one partition; ends the process when one fails.
+    """Runs the units of work of a partition number; ends the process when one fails.
 
     `positions` holds, for each place it reads, the offset of the first record not yet applied; None is the oldest.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that a lane is made of
         self,
-        name: LaneName,
+        number: int,
         transactions: TransactionalLog,
         work: Work,
         positions: dict[Place, int | None],
@@ -55,7 +47,7 @@ class Lane:
         *,
         pace: Pace,
     ) -> None:
-        self.name = name
+        self.number = number
         self.positions = positions
         self._log = transactions
         self._work = work
@@ -69,11 +61,6 @@ class Lane:
     def full(self) -> bool:
         """Whether fetching for this lane should wait."""
         return self._queued >= RECORDS_QUEUED_MAX
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is queued or under way."""
-        return self._task is not None
 
     def offer(self, batch: Batch) -> None:
         """Queue a batch; the lane starts if it was idle."""
@@ -90,7 +77,6 @@ class Lane:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        crash_points.stage(self.name.stage)
         try:
             while self._queue:
                 async with self._pace:
@@ -121,7 +107,7 @@ class Lane:
             return
         count = sum(map(len, fetched.values()))
         try:
-            with accounting.unit_of_work(self._instruments, *self.name, count):
+            with accounting.unit_of_work(self._instruments, self.number, count):
                 async with asyncio.timeout(UNIT_LIMIT_SECONDS):
                     outputs = self._work.compute(fetched)
                     crash_points.reached("P1")
@@ -149,4 +135,4 @@ class Lane:
             f"{place.topic}/{place.partition}": (records[0].offset, records[-1].offset)
             for place, records in fetched.items()
         }
-        stop.at_once(code, "unit_of_work_failed", stage=self.name.stage, offsets=spans, error=type(error).__name__)
+        stop.at_once(code, "unit_of_work_failed", number=self.number, offsets=spans, error=type(error).__name__)

@@ -1,8 +1,8 @@
 """Maps that topics feed, followed by a worker: up to date before anything is looked up in them.
 
-Before each transaction of the intake the ends of the topics are asked for, and everything below them is read. So what
-was committed to a map before a source record was appended is known when that record is read: a new card's first
-transaction finds its customer. What is journaled names the customer as it was found then; a replay looks up nothing.
+Before each transaction that takes in source records the ends of the topics are asked for, and everything below them is
+read. So what was committed to a map before a source record was appended is known when that record is read: a new card's
+first transaction finds its customer. What is journaled names the customer as it was found; a replay looks up nothing.
 
 A topic may get more partitions meanwhile: they are read from their oldest record on, once the reader knows of them.
 """
@@ -19,6 +19,7 @@ from agents.lane import Lane
 from agents.pace import Pace
 from agents.topic_admin import MissingTopic, partition_counts
 from agents.unit_of_work import Fetched, Place
+from streams import topics
 from streams.mapping.fed import FedMap
 from streams.sources import Sources
 
@@ -132,15 +133,16 @@ async def filled(kafka: str, sources: Sources) -> Sources:
 
 
 class FollowingLane(Lane):
-    """An intake's lane, made of the maps and what a lane is made of: they are up to date before each unit of work."""
+    """A lane, made of the maps and what a lane is made of: they are up to date before source records are read."""
 
     def __init__(self, maps: MapTopics, *lane: Any, pace: Pace) -> None:
         super().__init__(*lane, pace=pace)
         self._maps = maps
 
     async def _unit(self, fetched: dict[Place, list[Fetched]]) -> None:
-        with stop.on_failure(stop.Code.BATCH_FAILED, "maps_not_read"):
-            await self._maps.catch_up()
+        if any(place.topic != topics.JOURNAL.name for place in fetched):
+            with stop.on_failure(stop.Code.BATCH_FAILED, "maps_not_read"):
+                await self._maps.catch_up()
         await super()._unit(fetched)
 
 

@@ -24,7 +24,6 @@ from streams.actions import OUTCOMES
 PREFIX = "bellwether_"
 OTHER = "other"
 Kind = Literal["counter", "gauge", "histogram"]
-STAGES = ("intake", "decide")
 _LAG = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 30.0)
 _DURATION = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _RECORDS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0)
@@ -69,8 +68,7 @@ def catalogue(
     dead = Label("reason", "why it couldn't be read", tuple(sorted(dead_letter_reasons)))
     silent = Label("reason", "why nothing was sent", tuple(sorted(suppression_reasons)))
     version, each = Label("version", "the version", None), Label("trigger", "each trigger", tuple(trigger.load()))
-    stage, cause = _label("stage", *STAGES), _label("kind", "event", "tick")
-    ended = _label("outcome", "committed", "aborted", "fenced")
+    cause = _label("kind", "event", "tick")
     decided = (each, _label("outcome", *OUTCOMES))
     found = (
         Metric("records_total", "counter", "Source records taken in.", (topic, _label("outcome", "journaled", "dead"))),
@@ -80,10 +78,10 @@ def catalogue(
         Metric("suppressions_total", "counter", "Actions that were not sent.", (silent,)),
         Metric("intake_lag_seconds", "histogram", "From a batch's oldest source record to its commit.", (), _LAG),
         Metric("decision_lag_seconds", "histogram", "From an event to the commit of its decisions.", (cause,), _LAG),
-        Metric("batch_duration_seconds", "histogram", "Time for one batch, begin to adoption.", (stage,), _DURATION),
-        Metric("batch_records", "histogram", "Records in one batch.", (stage,), _RECORDS),
-        Metric("state_bytes", "histogram", "Encoded state of a customer when written.", (stage,), _BYTES),
-        Metric("transactions_total", "counter", "Kafka transactions.", (stage, ended)),
+        Metric("batch_duration_seconds", "histogram", "Time for one batch, begin to adoption.", (), _DURATION),
+        Metric("batch_records", "histogram", "Records in one batch.", (), _RECORDS),
+        Metric("state_bytes", "histogram", "Encoded state of a customer when written.", (), _BYTES),
+        Metric("transactions_total", "counter", "Kafka transactions committed."),
         Metric("last_entry_timestamp_seconds", "gauge", "When a journal entry was last applied."),
         Metric("last_tick_timestamp_seconds", "gauge", "Journal time of the last tick applied."),
         Metric("recovery_duration_seconds", "gauge", "How long the last recovery took."),

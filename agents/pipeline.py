@@ -1,7 +1,7 @@
 """The pipeline in service: what a worker runs for each partition number, intake and decide."""
 
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial, reduce
 from typing import Protocol
 
 from agents.accounting import Instruments
@@ -9,27 +9,24 @@ from agents.decide import DecideWork
 from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
 from agents.kafka_reader import Positions
-from agents.lane import Lane, LaneName
+from agents.lane import Lane
 from agents.map_topics import FollowingLane, MapTopics
 from agents.pace import Pace
 from agents.recovered import partition_of
 from agents.rules_shown import RulesShown
 from agents.sources import OURS
-from agents.unit_of_work import Place, Work
+from agents.unit_of_work import Fetched, Outputs, Place
 from agents.views import Views
 from streams import topics
 from streams.drain import Limits
 from streams.sources import Sources
-
-STAGES = ("intake", "decide")
 
 
 class Stages(Protocol):
     """What an `Assignment` runs for each partition number it holds.
 
     Attributes:
-        group: the consumer group; with a stage's name and the number it makes a transactional id.
-        names: of the stages; each has a transactional producer. The first reads what isn't the journal.
+        group: the consumer group; with the number it makes a transactional id.
         topics: what is read; each may have any number of partitions but the journal.
         journal: the one of them that the state follows.
         changelog: the compacted topic of the state.
@@ -37,33 +34,43 @@ class Stages(Protocol):
     """
 
     group: str
-    names: tuple[str, ...]
     topics: tuple[str, ...]
     journal: str
     changelog: str
     partitions: int
 
-    def take_up(
-        self,
-        number: int,
-        logs: Sequence[KafkaLog],
-        table: dict[bytes, bytes],
-        committed: Positions,
-    ) -> list[Lane]:
-        """The lanes of a number, in the stages' order, over all places of `committed`: where the group is in them.
+    def take_up(self, number: int, log: KafkaLog, table: dict[bytes, bytes], committed: Positions) -> Lane:
+        """The lane of a number, over all places of `committed`: where the group is in them.
 
-        Their producers are fenced, `table` is the number's recovered state.
+        Its producer is fenced, `table` is the number's recovered state.
         """
 
     def let_go(self, numbers: Iterable[int]) -> None:
         """These are another worker's now, or were never taken up."""
 
 
+class BothWork:
+    """Intake and decide of one partition number, in one unit of work.
+
+    What the intake appends is decided in a later one: where it comes to stand in the journal is known once it is there.
+    """
+
+    def __init__(self, intake: IntakeWork, decide: DecideWork) -> None:
+        self._intake = intake
+        self._decide = decide
+
+    def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
+        """What both lead to."""
+        journal = {place: records for place, records in fetched.items() if place.topic == topics.JOURNAL.name}
+        sources = {place: records for place, records in fetched.items() if place not in journal}
+        works = ((self._decide, journal), (self._intake, sources))
+        return reduce(Outputs.beside, (work.compute(records) for work, records in works if records))
+
+
 class Pipeline:
     """Intake and decide. `works` holds the decide stage's part of each number taken up, `limits` what is ordinary."""
 
     group = topics.APP
-    names: tuple[str, ...] = STAGES
     journal = topics.JOURNAL.name
     changelog = topics.CHANGELOG.name
 
@@ -85,31 +92,19 @@ class Pipeline:
         self._pace = pace or Pace()
         self._limits = limits
         self._sources = sources
-        self._intake_lane = Lane if maps is None else partial(FollowingLane, maps)
+        self._lane = Lane if maps is None else partial(FollowingLane, maps)
         self._rules_shown = RulesShown(instruments.metrics)
 
-    def take_up(
-        self,
-        number: int,
-        logs: Sequence[KafkaLog],
-        table: dict[bytes, bytes],
-        committed: Positions,
-    ) -> list[Lane]:
-        """Build a number's lanes. Where the journal goes on, its own state says; the committed offset may lag."""
-        place = Place(topics.JOURNAL.name, number)
-        partition = partition_of(number, table, committed[place])
-        journal = {place: partition.position + 1 if partition.position >= 0 else None}
-        sources = {one: position for one, position in committed.items() if one != place}
-        metrics = self._instruments.metrics
+    def take_up(self, number: int, log: KafkaLog, table: dict[bytes, bytes], committed: Positions) -> Lane:
+        """Build a number's lane. Where the journal goes on, its own state says; the committed offset may lag."""
+        journal, metrics = Place(topics.JOURNAL.name, number), self._instruments.metrics
+        partition = partition_of(number, table, committed[journal])
         self.works[number] = DecideWork(number, partition, self._views, metrics, self._rules_shown)
         intake = IntakeWork(self.partitions, metrics, self._limits, committed.notes, self._sources)
-        works: tuple[Work, ...] = (intake, self.works[number])
         self._views.assign(number, table)
-        kinds, positions = (self._intake_lane, Lane), (sources, journal)
-        return [
-            kind(LaneName(stage, number), log, work, reached, self._instruments, pace=self._pace)
-            for kind, stage, log, work, reached in zip(kinds, STAGES, logs, works, positions, strict=True)
-        ]
+        positions = {**committed, journal: partition.position + 1 if partition.position >= 0 else None}
+        work = BothWork(intake, self.works[number])
+        return self._lane(number, log, work, positions, self._instruments, pace=self._pace)
 
     def let_go(self, numbers: Iterable[int]) -> None:
         """Their views and rules are another worker's to show."""

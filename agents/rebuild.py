@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import Struct
 
 from agents import clients, journal_dump
-from agents.kafka_log import KafkaLog
+from agents.kafka_log import KafkaLog, lane_id
 from agents.kafka_reader import committed_positions, read_table
 from agents.replay import Replay
 from agents.unit_of_work import Place, Record
@@ -60,7 +60,7 @@ async def rebuild(kafka: str, progress: Callable[[int, int], object] = lambda *_
         KafkaError, TimeoutError: the broker is out of reach.
     """
     await without_workers(kafka)
-    logs = [KafkaLog(kafka, f"{topics.APP}-decide-{number}", topics.APP) for number in range(topics.PARTITIONS)]
+    logs = [KafkaLog(kafka, lane_id(topics.APP, number), topics.APP) for number in range(topics.PARTITIONS)]
     try:
         await asyncio.gather(*(log.start() for log in logs))
         tables = await read_table(kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))

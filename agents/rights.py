@@ -12,7 +12,7 @@ from agents.sources import OURS
 from streams import topics
 from streams.sources import Sources
 
-# What is written through transactions: a lane's are bellwether-intake-0 and so on, commands have some of their own.
+# What is written through transactions: a lane's are bellwether-0 and so on, commands have some of their own.
 TRANSACTIONAL_PREFIX = f"{topics.APP}-"
 
 # A worker's in Redis, as ACL SETUSER takes them; commands need none.

@@ -60,6 +60,15 @@ class Outputs(Struct):
         """Append a record to a place."""
         self.records.setdefault(place, []).append(record)
 
+    def beside(self, other: "Outputs") -> "Outputs":
+        """Both in one transaction. They append to different places, and have read different ones."""
+
+        def adopt() -> None:
+            self.adopt()
+            other.adopt()
+
+        return Outputs(self.positions | other.positions, adopt, self.records | other.records, self.notes | other.notes)
+
 
 class TransactionalLog(Protocol):
     """What the unit of work asks of a log. Whatever it raises, the outcome of the transaction is unknown."""
@@ -75,7 +84,7 @@ class TransactionalLog(Protocol):
 
 
 class Work(Protocol):
-    """One stage's part: from fetched records to what they lead to. Pure but for what `adopt` will do."""
+    """From fetched records to what they lead to. Pure but for what `adopt` will do."""
 
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
         """What these records, in offset order per place, lead to."""

@@ -19,7 +19,7 @@ from agents import faust_app, lane, logs
 from agents.accounting import Instruments
 from agents.health import Health
 from agents.kafka_log import KafkaLog
-from agents.lane import Lane, LaneName
+from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.pace import Pace
 from agents.transport import BatchApp
@@ -28,7 +28,6 @@ from bench.j1 import RULES, Job, Rule
 from bench.peers.meter import Meter
 
 PROGRAM = "ours"
-STAGE = "decide"
 POSITION_KEY = b"\x00position"  # no customer's: in the same changelog, so in the same transaction
 app = App(name="bench.ours", help="One job on our own parts; prints one JSON line.", help_format="plaintext")
 
@@ -94,8 +93,6 @@ class JobWork:
 class JobStages:
     """The one stage, as `Assignment` runs it."""
 
-    names: tuple[str, ...] = (STAGE,)
-
     def __init__(self, options: Options, meter: Meter, instruments: Instruments) -> None:
         self.group = options.group
         self.topics: tuple[str, ...] = (options.topic,)
@@ -110,17 +107,17 @@ class JobStages:
     def take_up(
         self,
         number: int,
-        logs: Sequence[KafkaLog],
+        log: KafkaLog,
         table: dict[bytes, bytes],
         committed: Mapping[Place, int | None],  # noqa: ARG002 - the state knows better
-    ) -> list[Lane]:
+    ) -> Lane:
         """The lane of a number; where it goes on, its own state says."""
         self._meter.taken(0)  # before the first fetch, which takes as much as there is
         source = Place(self._options.topic, number)
         position = table.pop(POSITION_KEY, None)
         positions = {source: msgspec.msgpack.decode(position, type=int) if position else None}
         work = JobWork(source, self._options, table, self._meter)
-        return [Lane(LaneName(STAGE, number), log, work, positions, self._instruments, pace=self._pace) for log in logs]
+        return Lane(number, log, work, positions, self._instruments, pace=self._pace)
 
     def let_go(self, numbers: Iterable[int]) -> None:
         """Nothing else knows of them."""

@@ -12,10 +12,8 @@ from msgspec import Struct, field
 from streams import topics
 
 Length = Literal["short", "long"]
-CRASH_POINTS = (
-    *(f"{stage}.P{number}" for number in range(1, 6) for stage in ("decide", "intake")),
-    *("decide.P6", "P7", "P10", "P12"),
-)
+IN_EACH_TRANSACTION = ("P1", "P2", "P3", "P4", "P5")
+CRASH_POINTS = (*IN_EACH_TRANSACTION, *IN_EACH_TRANSACTION, "P6", "P7", "P10", "P12")
 DAMAGES = ("lost customers", "damaged customer", "older position", "cut at the front", "emptied")
 SKEWS = ((60, False), (-60, False), (-10, True))  # minutes, and whether it jumps there under load
 SWALLOWED = ("EndTxn", "TxnOffsetCommit", "InitProducerId")

@@ -18,7 +18,7 @@ AT_ONCE = 3  # groups side by side: they mostly wait
 def rounds() -> list[Round]:
     """Fourteen kills, a freeze, workers that join and leave, refused records: what brings the planted bugs to light."""
     kills = [[Step("F-01", "kill", 0.0, number % 2, {"pause_seconds": 0.2})] for number in range(6)]
-    points = ("intake.P3", "intake.P4", "intake.P3", "decide.P3")  # those that no planted bug replaces
+    points = ("P3", "P4", "P3", "P3")  # those that no planted bug replaces
     crashes = [
         [Step("F-02", f"crash at {point}", 0.0, number % 2, {"point": point, "passes": 2 + number})]
         for number, point in enumerate(points)

@@ -80,7 +80,7 @@ def test_a_connection_whose_transport_uvloop_has_closed_is_an_error_that_aiokafk
 
 
 async def test_a_transaction_that_failed_behind_our_backs_tells_why() -> None:
-    log = KafkaLog("127.0.0.1:9", "bellwether-decide-0", "bellwether")
+    log = KafkaLog("127.0.0.1:9", "bellwether-0", "bellwether")
     manager = log._producer._txn_manager
     manager.set_pid_and_epoch(1, 0)
     partitions = [(0, 0, 1, [1], [1])]

@@ -211,6 +211,11 @@ PARTS: list[Part] = [
         "5909ea32f4ef",
     ),
     (
+        "offsets are sent when the group is in the transaction; ours waits for the records as well",
+        kafka_client._commit_offsets,
+        "3841d6ec6c96",
+    ),
+    (
         "BatchBuilder.record_count is the next offset",
         aiokafka.producer.message_accumulator.BatchBuilder.record_count,
         "3a3d4948a3b7",

@@ -65,14 +65,14 @@ async def test_the_server_itself_notes_that_the_loop_turned(monkeypatch: pytest.
 async def test_not_alive_while_one_of_the_lanes_is_stuck_in_a_batch() -> None:
     health, clock = worker(batch_seconds_max=60.0)
     async with serving(ANY_PORT, health, Metrics().registry) as url:
-        health.batch_started("decide", 0)
+        health.batch_started(0)
         clock.seconds += 59
-        health.batch_started("decide", 1)
+        health.batch_started(1)
         health.loop_turned()
         assert (await probe(f"{url}/livez"))[0] == 200
         clock.seconds += 2
         assert await probe(f"{url}/livez") == (503, {"event_loop": True, "batch": False})
-        health.batch_ended("decide", 0)
+        health.batch_ended(0)
         assert (await probe(f"{url}/livez"))[0] == 200
 
 
@@ -111,13 +111,13 @@ async def test_not_ready_while_a_batch_hangs_long_before_it_counts_as_dead() -> 
     health.assigned(4)
     health.recovered()
     async with serving(ANY_PORT, health, Metrics().registry) as url:
-        health.batch_started("decide", 0)
+        health.batch_started(0)
         clock.seconds += QUIET_SECONDS_MAX + 1
         health.loop_turned()
         status, checks = await probe(f"{url}/readyz")
         assert (status, checks["batch"]) == (503, False)
         assert (await probe(f"{url}/livez"))[0] == 200
-        health.batch_ended("decide", 0)
+        health.batch_ended(0)
         assert (await probe(f"{url}/readyz"))[0] == 200
 
 

@@ -153,7 +153,7 @@ def fetched_records_dropped() -> Iterator[None]:
 def growth_not_read() -> Iterator[None]:
     """A number that stays goes on with the source partitions that it had."""
     unknown = assignment.Holding.unknown
-    with patch.object(assignment.Holding, "unknown", lambda self: [] if self.lanes else unknown(self)):
+    with patch.object(assignment.Holding, "unknown", lambda self: [] if self.lane else unknown(self)):
         yield
 
 

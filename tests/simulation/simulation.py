@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, ProducerFenced
 
-from agents import assignment, pipeline, stop
+from agents import assignment, stop
+from agents.kafka_log import lane_id
 from agents.unit_of_work import Place, Record
 from streams import config, topics
 from streams.journal import Tick, encode_entry
@@ -31,7 +32,7 @@ FROZEN_SECONDS = (0.0, 20.0, 40.0, 100.0)
 FAULTS = (
     *("kill",) * 4,
     *("rebalance",) * 3,
-    *("freeze",) * 2,
+    *("freeze",) * 4,
     *("expel", "leave", "expire", "append", "positions", "commit", "commit", "answer", "answer"),
 )
 
@@ -272,7 +273,7 @@ class Simulation:
         one.summon()
 
     def _owners(self) -> list[str]:
-        return [f"{topics.APP}-{stage}-{number}" for stage in pipeline.STAGES for number in range(sources.PARTITIONS)]
+        return [lane_id(topics.APP, number) for number in range(sources.PARTITIONS)]
 
 
 async def _apply_config(client: Client) -> None:

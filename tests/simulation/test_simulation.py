@@ -22,8 +22,9 @@ JOURNALS, SCHEDULES = 40, 6
 LATE_RECOVERY = "a recovery begun between revocation and assignment opened the reading of lost partitions"
 # Seeds that fail where the mending of what was found is undone.
 FOUND = {
-    9: LATE_RECOVERY,
-    24: LATE_RECOVERY,
+    3: LATE_RECOVERY,
+    8: LATE_RECOVERY,
+    36: LATE_RECOVERY,
 }
 
 
@@ -75,7 +76,7 @@ async def test_a_recovery_between_revocation_and_assignment_opens_nothing() -> N
         await held.recover()
         held.open()
         assert held.recovered.is_set()
-        assert [lane.name.partition for lane in held.lanes()] == [0, 0]
+        assert [lane.number for lane in held.lanes()] == [0]
 
 
 async def test_two_recoveries_of_one_assignment_take_up_its_partitions_once() -> None:
@@ -111,7 +112,7 @@ def trace(seed: int, hash_seed: str) -> str:
 def test_a_seed_is_the_same_again_step_by_step() -> None:
     told = trace(11, "1")
     assert "FAULT" in told
-    assert "log: commit bellwether-decide-0" in told
+    assert "log: commit bellwether-0" in told
     assert "records of the state differ" in told
     before_the_verdict = told.rpartition(" 11 fails:")[0]
     assert trace(11, "2").startswith(before_the_verdict)
