@@ -101,7 +101,7 @@ _decode = msgspec.json.Decoder(JournalLine).decode
 
 def encode(partition: int, record: JournalRecord) -> bytes:
     """One line, without its end."""
-    return _encode(_as_line(partition, *record))
+    return _encode(_as_line(partition, record.offset, record.entry))
 
 
 def decode(line: bytes) -> tuple[int, JournalRecord]:

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from streams import events
 from streams.calendar import add_months, is_known
 from streams.events import Caused
+from streams.periods import Periods
 from streams.policy import Policy
 from streams.trigger import milliseconds
 
@@ -150,8 +151,8 @@ class Facts(Struct, array_like=True, dict=True):
     """
 
     card_used_at_ms: int = -1
-    margins: dict[int, int] = field(default_factory=dict)
-    touches: dict[int, int] = field(default_factory=dict)
+    margins: Periods = field(default_factory=Periods)
+    touches: Periods = field(default_factory=Periods)
     uses: dict[str, int] = field(default_factory=dict)
     stored: bytes = b""
 
@@ -209,12 +210,12 @@ class Facts(Struct, array_like=True, dict=True):
 
     def worth_minor(self) -> int:
         """What the customer is worth a year: as the profile says, else the margin of the last twelve months."""
-        return self.dossier.value_minor or sum(self.margins.values())
+        return self.dossier.value_minor or sum(self.margins.counts)
 
     def touches_a_week(self, now_ms: int, weeks: int = 8) -> float:
         """How often the customer opened or visited in a week, on average over the last ones, this one included."""
         this_week = now_ms // WEEK_MS
-        return sum(self.touches.get(week, 0) for week in range(this_week - weeks + 1, this_week + 1)) / weeks
+        return self.touches.total(this_week - weeks + 1, this_week) / weeks
 
     def ignored_in_a_row(self, now_ms: int, ignored_after: timedelta) -> int:
         """How many of the latest offers, one after the other, the customer didn't even open in time."""

@@ -10,7 +10,6 @@ The same object serves the live worker, the replay and the tests: same entries, 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -31,7 +30,7 @@ OnDue = Callable[[bytes, str, Tick, int, Rules], engine.Outcomes]
 _decode_version = msgspec.msgpack.Decoder(ConfigVersion).decode
 
 
-class JournalRecord(NamedTuple):
+class JournalRecord(Struct, frozen=True):
     """An entry at its offset in the journal partition."""
 
     offset: int
@@ -87,7 +86,8 @@ class Partition:
     def compute(self, records: Iterable[JournalRecord]) -> Batch:
         """What these entries change. Entries at or below the applied position are passed over."""
         batch = self._batch = Batch()
-        for offset, entry in records:
+        for record in records:
+            offset, entry = record.offset, record.entry
             if offset <= self.position:
                 continue
             self.position = offset
@@ -101,8 +101,8 @@ class Partition:
                 batch.changes[RUNAWAY_KEY] = self._runaway.encode()
             self._weigh(batch)
             shape = (self._records, self._content_bytes, self.refused)
-            record = partition_record.PartitionRecord(self.position, self.clock_ms, *shape)
-            batch.changes[PARTITION_KEY] = msgspec.msgpack.encode(record)
+            own = partition_record.PartitionRecord(self.position, self.clock_ms, *shape)
+            batch.changes[PARTITION_KEY] = msgspec.msgpack.encode(own)
         return batch
 
     def adopt(self, batch: Batch) -> None:

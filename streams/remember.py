@@ -109,7 +109,7 @@ def _remember_verdict(known: Facts, verdict: events.Verdict, policy: Policy) -> 
 
 def _remember_interaction(known: Facts, met: events.Interaction, policy: Policy) -> None:
     if met.kind in TOUCHES:
-        _count(known.touches, met.at_ms // facts.WEEK_MS, 1, facts.WEEKS_KEPT)
+        known.touches.add(met.at_ms // facts.WEEK_MS, 1, facts.WEEKS_KEPT)
     elif met.kind in ("complaint", "complaint_resolved"):
         said = Complaint(met.at_ms, met.subject or "", met.id, met.position)
         name = "complaints" if met.kind == "complaint" else "resolutions"
@@ -193,27 +193,13 @@ def _remember_response(known: Facts, response: events.Response, _: Policy) -> No
         if contact.decision == response.action_id and is_stronger:
             contact.response, contact.responded_at_ms = response.kind, response.at_ms
     if response.kind not in ("delivered", "declined"):
-        _count(known.touches, response.at_ms // facts.WEEK_MS, 1, facts.WEEKS_KEPT)
+        known.touches.add(response.at_ms // facts.WEEK_MS, 1, facts.WEEKS_KEPT)
 
 
 def _earn(known: Facts, event: events.Event, amount_minor: int, policy: Policy) -> None:
     """The margin of what was paid, for the value of customers whose profile names none."""
     percent = policy.margin_percent.get(_NAMES[type(event)], 0)
-    _count(known.margins, event.at_ms // facts.MONTH_MS, amount_minor * percent // 100, facts.MONTHS_KEPT)
-
-
-def _count(counts: dict[int, int], period: int, more: int, kept: int) -> None:
-    """Add to a period's count; only the latest periods are kept."""
-    if not more:
-        return
-    if period in counts:  # none is new, so none has become too old
-        counts[period] += more
-        return
-    counts[period] = more
-    oldest = max(counts) - kept
-    if min(counts) <= oldest:
-        for one in [one for one in counts if one <= oldest]:
-            del counts[one]
+    known.margins.add(event.at_ms // facts.MONTH_MS, amount_minor * percent // 100, facts.MONTHS_KEPT)
 
 
 def _use(known: Facts, names: tuple[str, ...], at_ms: int, policy: Policy) -> None:

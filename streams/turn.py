@@ -59,7 +59,7 @@ class Turn:
         elif customer.beside and not self.rules.shadow_sets:
             customer.beside = b""
         customer.position, customer.now_ms = self.circumstances.position, self.circumstances.now_ms
-        customer.due_ms = min(customer.due.values(), default=None)
+        customer.due_ms = min(customer.due.values()) if customer.due else None
         for held in customer.held:
             customer.due_ms = held.until_ms if customer.due_ms is None else min(customer.due_ms, held.until_ms)
         return customer

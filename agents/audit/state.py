@@ -115,8 +115,9 @@ def _lengths(blob: bytes) -> Iterator[tuple[str, int]]:
     yield DECISIONS, len(customer.decisions)
     yield "held", len(customer.held)
     facts = customer.facts
-    for name in ("margins", "touches", "uses"):
-        yield name, len(getattr(facts, name))
+    yield "margins", len(facts.margins.counts)
+    yield "touches", len(facts.touches.counts)
+    yield "uses", len(facts.uses)
     for name in ("contacts", "fraud_checks", "complaints", "terms", "statements"):
         yield name, len(getattr(facts.dossier, name))
     yield "complaints", len(facts.dossier.resolutions)
@@ -130,9 +131,9 @@ def _lengths(blob: bytes) -> Iterator[tuple[str, int]]:
 def _nested(value: Any) -> Iterator[int]:
     if isinstance(value, Struct):
         parts = [getattr(value, name) for name in value.__struct_fields__]
-    elif isinstance(value, dict | list):
+    elif isinstance(value, dict | list | bytearray):
         yield len(value)
-        parts = [*value.values()] if isinstance(value, dict) else value
+        parts = [*value.values()] if isinstance(value, dict) else [*value]
     else:
         return
     for part in parts:

@@ -110,7 +110,8 @@ class Course(Struct):
 
     def _note(self, records: Sequence[JournalRecord]) -> None:
         self._entries.update(kind_of(one.entry) for one in records)
-        for _, entry in records:
+        for one in records:
+            entry = one.entry
             if isinstance(entry, EventEntry):
                 if isinstance(entry.event, Verdict | Response):
                     for tally in self._tallies.values():
@@ -121,8 +122,8 @@ class Course(Struct):
     def _first(self, records: Sequence[JournalRecord]) -> int:
         """How many of these still come before what is compared."""
         since_ms = self.plan.since_ms
-        for number, (_, entry) in enumerate(records):
-            if since_ms is None or _passed_ms(entry) >= since_ms:
+        for number, one in enumerate(records):
+            if since_ms is None or _passed_ms(one.entry) >= since_ms:
                 return number
         return len(records)
 

@@ -88,7 +88,7 @@ class History:
 
     def take(self, record: JournalRecord) -> list[Asked]:
         """Decide one entry again; what was asked and decided about the customer, in order."""
-        position, entry = record
+        position, entry = record.offset, record.entry
         self.position, self._by, self._open = position, kind_of(entry), []
         self._note(position, entry)
         decided = [one for one in self._machine.apply(self.partition, record) if one.customer == self.customer]

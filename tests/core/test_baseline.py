@@ -43,6 +43,12 @@ def test_only_the_latest_weeks_are_kept(some_days: list[int], kept_max: int) -> 
     assert sum(weeks.counts()) == len({day for day in some_days if day // 7 > latest})
 
 
+def test_a_late_day_finds_no_room_after_fewer_weeks_are_kept() -> None:
+    weeks = weeks_of([70, 140, 0], 20)
+    weeks.mark(MONDAY_MS, 10)
+    assert sum(weeks.counts()) == 2
+
+
 @given(st.integers(0, 4_102_444_800_000))
 def test_a_week_ends_when_the_next_begins(at_ms: int) -> None:
     week = week_of(at_ms)

@@ -18,6 +18,7 @@ from streams.events import (
     Usage,
 )
 from streams.facts import WEEK_MS, Contact, Facts, Term
+from streams.periods import Periods
 from streams.policy import Policy
 
 DAY_MS = 86_400_000
@@ -174,17 +175,17 @@ def test_the_value_is_the_profiles_else_the_margin_of_the_last_year() -> None:
     known.dossier.value_minor = 7
     assert known.worth_minor() == 7
     years = known_of(*(used(31 * month) for month in range(30)))
-    assert len(years.margins) <= 12
+    assert len(years.margins.counts) <= 12
     assert years.worth_minor() <= 13 * 50
 
 
 def test_touches_are_counted_by_week_and_only_the_latest_kept() -> None:
     known = known_of(*(event(Interaction, day, kind="login") for day in range(200)))
-    assert len(known.touches) == 13
+    assert len(known.touches.counts) == 13
     assert known.touches_a_week(NOW_MS + 199 * DAY_MS) > 6
     assert known.touches_a_week(NOW_MS + 400 * DAY_MS) == 0
-    assert known_of(event(Interaction, 0, kind="email_sent")).touches == {}
-    assert known_of(event(Response, 0, action_id="a", kind="opened")).touches == {NOW_MS // WEEK_MS: 1}
+    assert known_of(event(Interaction, 0, kind="email_sent")).touches == Periods()
+    assert known_of(event(Response, 0, action_id="a", kind="opened")).touches == Periods(NOW_MS // WEEK_MS, [1])
 
 
 def test_a_response_tells_its_contact_and_only_ever_more() -> None:

@@ -193,9 +193,9 @@ def _lengths(value: Any) -> Iterator[int]:
     """How long each list and map is, at any depth."""
     if isinstance(value, Struct):
         parts = [getattr(value, name) for name in value.__struct_fields__]
-    elif isinstance(value, dict | list):
+    elif isinstance(value, dict | list | bytearray):
         yield len(value)
-        parts = [*value.values()] if isinstance(value, dict) else value
+        parts = [*value.values()] if isinstance(value, dict) else [*value]
     else:
         return
     for part in parts:

@@ -16,7 +16,6 @@ Source: card schemes and processors call it card testing or carding. What is lar
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated
-from zlib import crc32
 
 from msgspec import Meta, Struct, field
 
@@ -25,7 +24,7 @@ from streams.events import CardTransaction, Cause
 from streams.facts import Facts
 from streams.trigger import Candidate, milliseconds, trigger
 from streams.triggers.bounded import put_last
-from streams.triggers.cards import Card, Large, Small
+from streams.triggers.cards import Card, Large, Small, merchant_key
 from streams.triggers.wording import MINUTE_MS, counted, length, money
 
 
@@ -76,7 +75,7 @@ def card_testing(entry: CardTransaction, state: State, config: Config, customer:
     put_last(state.cards, entry.card, card, config.cards_kept_max)
     if any(one.event == entry.id for one in card.smalls) or any(one.event == entry.id for one in card.larges):
         return  # a repeat must not make a questioned purchase's merchant known
-    _remember_merchant(card, entry, config)
+    card.meet(merchant_key(entry.merchant), entry.at_ms // 1000, config.merchants_kept_max)
     if entry.amount_minor <= config.small_minor_max:
         _remember_small(card, entry, config)
     elif entry.amount_minor < config.large_minor_min or not _remember_large(card, entry, config, customer):
@@ -90,12 +89,6 @@ def card_testing(entry: CardTransaction, state: State, config: Config, customer:
             yield _candidate(large, smalls, entry.card, config, quiet)
 
 
-def _remember_merchant(card: Card, entry: CardTransaction, config: Config) -> None:
-    key, second = crc32(entry.merchant.encode()), entry.at_ms // 1000
-    earliest = card.merchants.pop(key, second)
-    put_last(card.merchants, key, min(earliest, second), config.merchants_kept_max)
-
-
 def _remember_amount(card: Card, currency: str, amount_minor: int, config: Config) -> None:
     amounts = card.amounts.pop(currency, [])
     amounts.append(amount_minor)
@@ -106,7 +99,7 @@ def _remember_amount(card: Card, currency: str, amount_minor: int, config: Confi
 def _remember_small(card: Card, entry: CardTransaction, config: Config) -> None:
     """Keep it for twice the window, so that a large purchase that arrives late still finds its tests."""
     since_ms = entry.at_ms - 2 * milliseconds(config.window)
-    key = crc32(entry.merchant.encode())
+    key = merchant_key(entry.merchant)
     smalls = [small for small in card.smalls if small.at_ms >= since_ms]
     smalls.append(Small(entry.id, entry.position, entry.at_ms, entry.amount_minor, entry.currency, key))
     card.smalls = smalls[-config.tests_kept_max :]
@@ -162,8 +155,8 @@ def _reason_for_silence(large: Large, token: str, card: Card, customer: Facts, c
         if same and (check.answered_at_ms or 0) >= trusted_since_ms:
             return "trusted"
     known_before_second = (large.at_ms - milliseconds(config.window)) // 1000
-    earliest = card.merchants.get(crc32(large.merchant.encode()), known_before_second)
-    return "known_merchant" if earliest < known_before_second else None
+    earliest = card.met_at(merchant_key(large.merchant))
+    return "known_merchant" if earliest is not None and earliest < known_before_second else None
 
 
 def _settle(large: Large, smalls: list[Small], card: Card, config: Config, *, is_questioned: bool) -> None:
@@ -173,9 +166,10 @@ def _settle(large: Large, smalls: list[Small], card: Card, config: Config, *, is
         _remember_amount(card, large.currency, large.amount_minor, config)
         return
     since_second = smalls[0].at_ms // 1000
-    for key in (crc32(large.merchant.encode()), *(small.merchant_key for small in smalls)):
-        if card.merchants.get(key, -1) >= since_second:
-            del card.merchants[key]
+    for key in (merchant_key(large.merchant), *(small.merchant_key for small in smalls)):
+        met_second = card.met_at(key)
+        if met_second is not None and met_second >= since_second:
+            card.forget(key)
 
 
 def _candidate(large: Large, smalls: list[Small], token: str, config: Config, quiet: str | None) -> Candidate:

@@ -105,9 +105,10 @@ def engagement_drop(entry: Interaction | Response | Tick, state: State, config: 
 def _see(entry: Interaction | Response, state: State, config: Config) -> None:
     state.weeks.mark(entry.at_ms, config.weeks_kept_max)
     touch = Touch(entry.at_ms, entry.id, entry.position)
-    if state.first is None or _order(touch) < _order(state.first):
+    order = _order(touch)
+    if state.first is None or order < _order(state.first):
         state.first = touch
-    if state.last is None or _order(touch) > _order(state.last):
+    if state.last is None or order > _order(state.last):
         state.last = touch
     if state.due_ms is None:  # at the customer's own hour of the first day: not everybody at once
         state.due_ms = week_end_ms(week_of(entry.at_ms)) + entry.at_ms % DAY_MS
