@@ -8,20 +8,29 @@ import asyncio
 import time
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import aiokafka
 import aiokafka.conn
 import aiokafka.producer.sender
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchError, FetchResult, PartitionRecords
-from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, IllegalOperation
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    CorruptRecordException,
+    IllegalOperation,
+    KafkaConnectionError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import DefaultRecord
 
 from agents.unit_of_work import Record
 
 aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002  # seconds between transactions; 0.02 as shipped sets the latency
 MS_PER_SECOND = 1000
+UNKNOWN: int = UnknownTopicOrPartitionError.errno
 _close = aiokafka.conn.AIOKafkaConnection.close
 
 
@@ -38,6 +47,23 @@ def close(connection: aiokafka.conn.AIOKafkaConnection, reason: object = None, e
 
 
 aiokafka.conn.AIOKafkaConnection.close = close
+_send = aiokafka.conn.AIOKafkaConnection.send
+
+
+def send(connection: aiokafka.conn.AIOKafkaConnection, request: object, **options: object) -> Awaitable[Any]:
+    """Send; where the transport was closed before aiokafka heard of it, fail in a way that it tries again after.
+
+    It looks for `OSError`. uvloop raises `RuntimeError`, which ended the fetcher: the worker read nothing more.
+    """
+    try:
+        answer: Awaitable[Any] = _send(connection, request, **options)
+    except RuntimeError as error:
+        connection.close(reason=aiokafka.conn.CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError(str(error)) from error
+    return answer
+
+
+aiokafka.conn.AIOKafkaConnection.send = send
 _commit_offsets = aiokafka.producer.sender.Sender._do_txn_offset_commit  # noqa: SLF001 - see above
 
 
@@ -73,11 +99,33 @@ def telling_first_cause(producer: aiokafka.AIOKafkaProducer) -> Iterator[None]:
 class BatchConsumer(aiokafka.AIOKafkaConsumer):
     """Reads whole fetches of partitions that were assigned by hand, read_committed and without deserializers."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._gone: set[TopicPartition] = set()
+        self._send = self._client.send
+        self._client.send = self._answered
+
+    async def _answered(self, node_id: int, request: Any, **options: Any) -> Any:
+        """What a broker answers. A partition that it had and doesn't know any more is noted: the topic was deleted.
+
+        aiokafka waits until it is there again, and goes on in the middle of another log. One that never answered may be
+        so new that this broker hasn't heard of it.
+        """
+        answer = await self._send(node_id, request, **options)
+        if isinstance(request, FetchRequest):
+            for topic, partitions in answer.topics:
+                for one in partitions:
+                    if one[1] == UNKNOWN:
+                        place = TopicPartition(topic, one[0])
+                        self._gone.update([place] if self.highwater(place) is not None else ())
+        return answer
+
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[DefaultRecord]]:
         """All records fetched of these partitions; waits for some, empty when none came in time.
 
         Raises:
             ConsumerStoppedError: it was stopped.
+            UnknownTopicOrPartitionError: partitions that were read are gone, or were for a while; it names them.
             KafkaError: a partition can't be read; what others had was returned before.
         """
         self._coordinator.check_errors()
@@ -85,6 +133,8 @@ class BatchConsumer(aiokafka.AIOKafkaConsumer):
         while True:
             if self._closed:
                 raise ConsumerStoppedError
+            if self._gone:
+                raise UnknownTopicOrPartitionError(sorted(self._gone))
             if fetched := self._fetched(partitions):
                 return fetched
             waiter = self._fetcher._create_fetch_waiter()  # noqa: SLF001 - see above

@@ -12,7 +12,7 @@ from contextlib import aclosing
 import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, OffsetOutOfRangeError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, OffsetOutOfRangeError, UnknownTopicOrPartitionError
 from aiokafka.structs import OffsetAndMetadata
 
 from agents import clients, gaps
@@ -42,7 +42,7 @@ class Reader:
         """Begin at these offsets; where there is none, at the oldest record there is.
 
         Raises:
-            RecordsGone: a place no longer has the record at its offset.
+            RecordsGone, LogReplaced: a place no longer has the record at its offset, and won't have.
         """
         await _start(self._consumer, self._lanes)
         await _seek(self._consumer, positions)
@@ -57,7 +57,7 @@ class Reader:
         """The next records, a batch per place; empty when nothing came for a while.
 
         Raises:
-            RecordsGone: a place no longer has its next record.
+            RecordsGone, LogReplaced: a place no longer has its next record, and won't have.
         """
         ready = [partition for partition, lane in self._lanes.items() if not lane.full]
         if not ready:
@@ -68,6 +68,8 @@ class Reader:
         except OffsetOutOfRangeError as error:
             await gaps.check(self._consumer, error.args[0])
             raise
+        except UnknownTopicOrPartitionError as error:
+            raise gaps.away(error.args[0]) from error
         return [self._batch(partition, records) for partition, records in fetched.items()]
 
     def _batch(self, partition: TopicPartition, records: list[Fetched]) -> Batch:

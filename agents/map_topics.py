@@ -3,6 +3,8 @@
 Before each transaction that takes in source records the ends of the topics are asked for, and everything below them is
 read. So what was committed to a map before a source record was appended is known when that record is read: a new card's
 first transaction finds its customer. What is journaled names the customer as it was found; a replay looks up nothing.
+
+A topic may get more partitions meanwhile: they are read from their oldest record on, once the reader knows of them.
 """
 
 import asyncio
@@ -24,10 +26,14 @@ from streams.sources import Sources
 STALLED_SECONDS = 30.0
 FETCH_WAIT_MS = 200
 FETCH_BYTES_MAX = 1 << 20
+GROWTH_SEEN_MS_MAX = 30_000  # as for the sources; the reader asks in the background
 
 
 class MapTopics:
-    """Follows the topics of some maps; without any it does nothing. `tell` hears of entries that can't be read."""
+    """Follows the topics of some maps; without any it does nothing.
+
+    `tell` hears of entries that can't be read, and of topics that got more partitions.
+    """
 
     def __init__(self, kafka: str, maps: Sequence[FedMap], tell: Callable[..., object] = lambda *_, **__: None) -> None:
         self._kafka = kafka
@@ -80,6 +86,7 @@ class MapTopics:
             return
         reader, asker = self._consumers
         async with self._one_at_a_time:
+            await self._read_new_partitions(reader)
             async with asyncio.timeout(STALLED_SECONDS):
                 ends = await asker.end_offsets(self._partitions)
             while await _is_behind(reader, ends):
@@ -94,6 +101,22 @@ class MapTopics:
     def counts(self) -> dict[str, list[int]]:
         """How many entries the maps of each topic have."""
         return {topic: [len(one.entries) for one in some] for topic, some in self._maps.items()}
+
+    async def _read_new_partitions(self, reader: aiokafka.AIOKafkaConsumer) -> None:
+        """Those that the topics got since, from their oldest record on; the others go on where they are."""
+        there = {topic: reader.partitions_for_topic(topic) or () for topic in self._maps}
+        if sum(map(len, there.values())) <= len(self._partitions):
+            return
+        known = {partition: await reader.position(partition) for partition in self._partitions}
+        new = [one for topic in there for number in there[topic] if (one := TopicPartition(topic, number)) not in known]
+        self._partitions += new
+        reader.assign(self._partitions)
+        for partition, position in known.items():
+            reader.seek(partition, position)
+        async with asyncio.timeout(STALLED_SECONDS):
+            await reader.seek_to_beginning(*new)
+        for topic in {partition.topic for partition in new}:
+            self._tell("map_topic_grew", topic=topic, partitions=len(there[topic]))
 
     def _apply(self, fetched: Mapping[TopicPartition, Sequence[aiokafka.ConsumerRecord]]) -> None:
         for partition, records in fetched.items():
@@ -149,4 +172,5 @@ def _consumer(kafka: str) -> aiokafka.AIOKafkaConsumer:
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         max_partition_fetch_bytes=FETCH_BYTES_MAX,
+        metadata_max_age_ms=GROWTH_SEEN_MS_MAX,
     )

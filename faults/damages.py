@@ -12,10 +12,12 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import PolicyViolationError
 
 from agents import topic_admin
+from agents.sources import OURS
 from agents.unit_of_work import Place
 from agents.verify import live_tables
 from streams import topics
 from streams.partition_record import PARTITION_KEY, RESERVED_KEYS
+from streams.sources import Sources
 
 CLIENT = "faults-load"  # the proxy leaves it alone
 CUSTOMERS_LOST = 3
@@ -60,12 +62,17 @@ async def cut_at_the_front(kafka: str) -> None:
 
 async def emptied(kafka: str) -> None:
     """The changelog was deleted and created again."""
+    await made_anew(kafka, topics.CHANGELOG.name)
+
+
+async def made_anew(kafka: str, name: str, sources: Sources = OURS) -> None:
+    """Delete a topic and create it again, as it is among the sources if it is one of them."""
     async with _admin(kafka) as admin:
-        await admin.delete_topics([topics.CHANGELOG.name])
+        await admin.delete_topics([name])
     async with asyncio.timeout(DONE_SECONDS_MAX):
-        while topics.CHANGELOG.name in await topic_admin.partition_counts(kafka):  # noqa: ASYNC110 - the broker's doing
+        while name in await topic_admin.partition_counts(kafka):  # noqa: ASYNC110 - the broker's doing
             await asyncio.sleep(PAUSE_SECONDS)
-    await topic_admin.create(kafka)
+    await topic_admin.create(kafka, sources)
 
 
 async def cut(kafka: str, place: Place, offset: int) -> None:

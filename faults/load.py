@@ -24,6 +24,7 @@ SLICES_AHEAD = 2
 CLIENT = "faults-load"
 POLL_SECONDS = 0.1  # each look is by a new client, and all groups look: more often, a core would do nothing else
 TAKEN_IN_SECONDS_MAX = 60.0
+GROWTH_SEEN_MS_MAX = 1_000  # a source that grew gets records in its new partitions soon
 PATIENCE_MS = 180_000  # longer than any outage here: the load waits, it never gives up
 OVERSIZE_BYTES = 700_000  # above what the intake takes, below what the broker takes
 DEPTH = 200
@@ -98,6 +99,7 @@ class Load:
             client_id=CLIENT,
             enable_idempotence=True,
             request_timeout_ms=PATIENCE_MS,
+            metadata_max_age_ms=GROWTH_SEEN_MS_MAX,
             retry_backoff_ms=500,
         ) as producer:
             while not self._stopped:

@@ -40,6 +40,7 @@ ROWS = {
     "F-24": "half of all events on one customer",
     "F-25": "backlog",
     "F-28": "customer forgotten",
+    "F-32": "source grows",
 }
 BY_LOAD = ("F-16", "F-17", "F-18", "F-20", "F-22", "F-24")  # in every group's load, checked at its end
 WAITING = {
@@ -149,7 +150,7 @@ def as_markdown(report: Report) -> str:
 def notes(report: Report) -> Iterator[str]:
     """What the run was, and what it found."""
     facts, results = report.machine, report.results
-    found = verdict(report.problems)
+    found = verdict([*(problem for one in results for problem in one.problems), *report.missing])
     yield f"{found.lost} lost, {found.doubled} doubled, {found.wrong} wrong"
     yield from report.problems[:20]
     sent, seconds = sum(one.sent for one in results), max((one.seconds for one in results), default=0.0)

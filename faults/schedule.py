@@ -20,6 +20,7 @@ SWALLOWED = ("EndTxn", "TxnOffsetCommit", "InitProducerId")
 REFUSED = (topics.JOURNAL.name, topics.CHANGELOG.name, topics.DECISIONS.name)
 FULL = ("broker disk full", "Redis disk full", "log disk full")
 STARVED = {"files": (8, 16), "memory": (60_000_000, 80_000_000)}  # a worker needs more to start
+GROWS = "account-movements"  # from fewer partitions than the journal has to more
 NETWORK = ("cut 1 s", "cut 10 s", "reset", "half-open", "slow", "slices")
 
 
@@ -52,9 +53,9 @@ class Group(Struct, frozen=True):
 def least(length: Length) -> dict[str, int]:
     """How many faults of each row must hit while records are in flight, or the run shows nothing (I0)."""
     short = {"F-01": 20, "F-02": 14, "F-03": 1, "F-04": 3, "F-05": 3, "F-08": 3, "F-09": 3, "F-10": 6, "F-11": 3}
-    short |= {"F-14": 3, "F-15": 2, "F-18": 3, "F-19": 5, "F-20": 1, "F-21": 3, "F-25": 1, "F-28": 2}
+    short |= {"F-14": 3, "F-15": 2, "F-18": 3, "F-19": 5, "F-20": 1, "F-21": 3, "F-25": 1, "F-28": 2, "F-32": 2}
     long = {"F-01": 300, "F-02": 250, "F-03": 3, "F-04": 15, "F-05": 30, "F-08": 50, "F-09": 50, "F-10": 45, "F-11": 15}
-    long |= {"F-14": 30, "F-15": 10, "F-18": 12, "F-19": 15, "F-20": 3, "F-21": 9, "F-25": 3, "F-28": 10}
+    long |= {"F-14": 30, "F-15": 10, "F-18": 12, "F-19": 15, "F-20": 3, "F-21": 9, "F-25": 3, "F-28": 10, "F-32": 10}
     both = {"F-12": 1, "F-13": 3} if length == "short" else {"F-06": 1, "F-12": 3, "F-13": 15}
     return (short if length == "short" else long) | both
 
@@ -87,9 +88,12 @@ def _random(seed: int, name: str) -> Random:
 
 
 def _workers(length: Length, random: Random) -> list[Round]:
-    """Kills, freezes, stops, bursts and storms, with Redis failing meanwhile."""
+    """Kills, freezes, stops, bursts and storms, with Redis failing and a source growing meanwhile."""
     short = length == "short"
     rounds = [_kills(random) for _ in range(10 if short else 150)]
+    for one in rounds[: 2 if short else 10]:
+        grown = {"topic": GROWS, "more": random.randint(1, 3)}
+        one.append(Step("F-32", "source grows", random.random(), 0, grown))
     rounds += [[Step("F-04", "freeze", 0.0, random.randrange(2), {"seconds": 9})] for _ in range(3 if short else 15)]
     rounds += [[Step("F-13", "stop", random.random(), slot) for slot in range(2)] for _ in range(2 if short else 10)]
     if not short:  # longer than a transaction may last

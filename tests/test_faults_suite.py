@@ -24,6 +24,7 @@ from faults.ways import way_of
 
 FETCH = 1
 LIMIT_SECONDS = 10
+MACHINE: dict[str, str | int] = {"cores": 1, "cpu": "", "kernel": "", "python": ""}
 
 
 def request(api_key: int, correlation: int, client: bytes = b"worker") -> bytes:
@@ -221,6 +222,12 @@ def test_problems_are_sorted_into_lost_doubled_and_wrong() -> None:
     assert report.verdict(told) == report.Verdict(lost=2, doubled=2, wrong=1)
 
 
+def test_a_report_counts_what_its_groups_lost() -> None:
+    results = [Result("workers", 1, problems=["lost: t, partition 0, offset 3", "published twice: y"])]
+    whole = Report("short", 1, MACHINE, {}, "", 1.0, results, ["I0: F-01 hit 2 times, at least 3 are wanted"])
+    assert next(report.notes(whole)) == "1 lost, 1 doubled, 1 wrong"
+
+
 def test_a_fault_that_missed_does_not_count() -> None:
     done = [Done("F-01", "kill", 1.0, in_flight, 0.1) for in_flight in (5, 0, 9)]
     results = [Result("workers", 1, done=done)]
@@ -235,7 +242,7 @@ def test_a_fault_that_this_machine_cannot_do_is_told_as_skipped_and_is_no_miss()
     ]
     results = [Result("data", 1, done=done)]
     assert report.too_few(results, {"F-21": 3, "F-28": 1}) == []
-    whole = Report("short", 1, {"cores": 1, "cpu": "", "kernel": "", "python": ""}, {}, "", 1.0, results, [])
+    whole = Report("short", 1, MACHINE, {}, "", 1.0, results, [])
     rows = [line for line in report.as_markdown(whole).splitlines() if line.startswith(("| F-21", "| F-28"))]
     assert [("skipped: nothing there" in row, "| 0 | 0/1 |" in row) for row in rows] == [(True, True), (False, False)]
 

@@ -10,8 +10,10 @@ from socket import create_server
 
 import pytest
 import trustme
+import uvloop
 from aiokafka.conn import create_conn
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.metadata import MetadataResponse_v0
 
 from agents import kafka_client
@@ -55,6 +57,26 @@ async def test_a_connection_is_closed_at_once(authority: trustme.CA, silent: int
     assert type(connection).close is kafka_client.close
     async with asyncio.timeout(SECONDS_MAX):
         await connection.close()
+
+
+def test_a_connection_whose_transport_uvloop_has_closed_is_an_error_that_aiokafka_knows() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readexactly(12)
+        answer = request[8:12] + struct.pack(">hi", 0, 0)  # the correlation id, no error, no versions
+        writer.write(struct.pack(">i", len(answer)) + answer)
+        await reader.read()
+        writer.close()
+
+    async def written_too_late() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            connection = await create_conn(*server.sockets[0].getsockname())
+            connection._writer.transport.abort()
+            await asyncio.sleep(0)
+            with pytest.raises(KafkaConnectionError):
+                connection.send(ApiVersionRequest())
+            await connection.close()
+
+    uvloop.run(asyncio.wait_for(written_too_late(), SECONDS_MAX))
 
 
 async def test_a_transaction_that_failed_behind_our_backs_tells_why() -> None:

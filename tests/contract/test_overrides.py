@@ -145,7 +145,7 @@ PARTS: list[Part] = [
         "2a8ec5932644",
     ),
     (
-        "what is fetched stands in `_records`: a FetchResult or a FetchError",
+        "what is fetched stands in `_records`: a FetchResult or a FetchError; asks by the client's `send`",
         aiokafka.consumer.fetcher.Fetcher._proc_fetch_request,
         "59bf948fff47",
     ),
@@ -204,6 +204,11 @@ PARTS: list[Part] = [
         "a connection's close waits for TLS' farewell; ours cuts it short",
         kafka_client._close,
         "28f164aa1e4f",
+    ),
+    (
+        "a connection's send expects `OSError` of a broken one",
+        kafka_client._send,
+        "5909ea32f4ef",
     ),
     (
         "offsets are sent when the group is in the transaction; ours waits for the records as well",

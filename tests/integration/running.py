@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 import redis
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from agents import settings
 from agents.demo.timeline import DAY_MS
@@ -60,16 +59,6 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = WAIT_
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - another process's doing has no event to wait for
             await asyncio.sleep(0.2)
-
-
-async def grow(kafka: str, topic: str, partitions: int) -> None:
-    """Give a topic so many partitions."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        await admin.create_partitions({topic: NewPartitions(partitions)})
-    finally:
-        await admin.close()
 
 
 async def until_ready(log: Path, workers: int = 1) -> None:

@@ -19,6 +19,7 @@ from agents.stack import Stack
 from agents.unit_of_work import Place
 from agents.verify import live_tables, settled
 from faults import damages
+from faults.uneven import uneven
 from streams import topics
 from tests.integration.running import LONG_STEP_MS, addresses, running, until, until_ready
 
@@ -85,6 +86,36 @@ def test_source_records_that_are_gone_stop_the_worker_until_an_operator_accepts_
     with running(WORKER, cluster, tmp_path / "log"):
         asyncio.run(until_ready(tmp_path / "log"))
         asyncio.run(until(lambda: settled(kafka)))
+
+
+def test_a_source_topic_that_is_made_anew_under_a_worker_stops_it_and_is_then_read_from_its_beginning(
+    cluster: Stack, tmp_path: Path
+) -> None:
+    kafka, log, read, refilled = cluster.kafka, tmp_path / "log", 20, 5
+    with log.open("wb") as output:
+        worker = subprocess.Popen(WORKER, env=addresses(cluster), stdout=output)  # noqa: S603 - our own
+        try:
+            asyncio.run(until_ready(log))
+            asyncio.run(unread(kafka, read))
+            asyncio.run(until(lambda: settled(kafka)))
+            asyncio.run(damages.made_anew(kafka, SOURCE.topic, uneven({SOURCE.topic: 2})))
+            asyncio.run(unread(kafka, refilled))
+            code = worker.wait(REFUSES_SECONDS_MAX)
+        finally:
+            worker.kill()
+            worker.wait()
+    assert (code, "reading_failed" in log.read_text(), "LogReplaced" in log.read_text()) == (70, True, True)
+    assert f"{SOURCE.topic}, partition 0: " in log.read_text()
+    asyncio.run(rebuild.without_workers(kafka))
+    with running(WORKER, cluster, log):
+        asyncio.run(until_ready(log))
+        asyncio.run(until(lambda: settled(kafka)))
+    assert asyncio.run(committed_positions(kafka, topics.APP, [SOURCE]))[SOURCE] == refilled
+    asyncio.run(rebuild.without_workers(kafka))
+    asyncio.run(damages.move_group(kafka, SOURCE, refilled + 7))
+    code, said = ended(cluster)
+    assert (code, "LogReplaced" in said, '"event": "ready"' in said) == (70, True, False)
+    assert f"{SOURCE.topic}, partition 0: ends at offset {refilled}, read up to {refilled + 7}" in said
 
 
 async def unread(kafka: str, count: int) -> None:

@@ -21,11 +21,12 @@ from agents.kafka_reader import committed_positions, committed_records
 from agents.stack import Stack
 from agents.unit_of_work import Place
 from agents.verify import settled
+from faults.uneven import grow
 from streams import topics
 from streams.dead_letters import Rejected, dead_letter, marker
 from streams.events import Interaction
 from streams.journal import EventEntry, Source, encode_entry
-from tests.integration.running import addresses, grow, running, until, until_ready
+from tests.integration.running import addresses, running, until, until_ready
 
 Command = Callable[..., Any]
 START_MS = 1_700_000_000_000

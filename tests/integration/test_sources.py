@@ -12,13 +12,16 @@ from typing import Any
 import aiokafka
 import msgspec
 import pytest
+from msgspec import structs
 
-from agents import config_apply, config_files, settings, sources, stack, topic_admin
+from agents import config_apply, config_files, map_topics, settings, sources, stack, topic_admin
 from agents.journal_dump import read
 from agents.stack import Stack
 from agents.verify import settled
+from faults.uneven import grow
 from streams.events import Purchase
 from streams.journal import EventEntry
+from streams.mapping.fed import FedMap
 from tests.integration.running import running, until, until_ready
 
 Command = Callable[..., Any]
@@ -186,6 +189,34 @@ async def reopened(kafka: str) -> None:
     """The first card is known again."""
     async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         await producer.send_and_wait(OWNERS, b'"owner-0"', key=b"tok_new_0")
+
+
+async def written(kafka: str, card: str, value: bytes, partition: int) -> None:
+    """An entry in that partition of the map's topic."""
+    async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        await producer.send_and_wait(OWNERS, value, key=card.encode(), partition=partition)
+
+
+async def test_a_map_topic_that_grows_twice_is_read_on_and_nothing_of_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(map_topics, "GROWTH_SEEN_MS_MAX", 200)
+    cards, told = FedMap(OWNERS, "customer"), list[str]()
+    with stack.running() as running_stack:
+        kafka = running_stack.kafka
+        await topic_admin.create(kafka, structs.replace(sources.OURS, fed=(cards,)))
+        await written(kafka, "tok_0", b"{", 0)
+        async with map_topics.MapTopics(kafka, [cards], lambda event, **_: told.append(event)) as maps:
+
+            async def known() -> bool:
+                await maps.catch_up()
+                return all(f"tok_{count}" in cards.entries for count in (grown - 1, -grown))
+
+            for grown in (6, 9):
+                await grow(kafka, OWNERS, grown)
+                await written(kafka, f"tok_{grown - 1}", b"customer-1", grown - 1)
+                await written(kafka, f"tok_{-grown}", b"customer-2", 0)
+                await until(known)
+    assert told == ["map_entry_unreadable", "map_topic_grew", "map_topic_grew"]
+    assert len(cards.entries) == 4
 
 
 def test_a_worker_refuses_sources_that_mean_nothing(folder: Path, bank: Stack, tmp_path: Path) -> None:
