@@ -46,7 +46,7 @@ def quality(  # noqa: PLR0913 - each is one thing that a caller may set, by name
         for part in parts:
             _show(part)
     if save:
-        RESULT.write_text(as_markdown(parts, checked_out, rules.version), encoding="utf-8")
+        RESULT.write_text(as_markdown(parts, " ".join(sys.argv[1:]), checked_out, rules.version), encoding="utf-8")
     is_good = all(row.is_good for part in parts for row in part.rows)
     return int(not is_good or any(part.false_checks > FALSE_CHECKS_PER_10_000_MAX for part in parts))
 

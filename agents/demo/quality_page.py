@@ -45,9 +45,9 @@ the figures show that the rules do what is written, not that real customers do.
 """
 
 
-def as_markdown(parts: Sequence[Part], commit: str, rules: str) -> str:
-    """As a page."""
-    made = f"`python -m agents.demo.quality --save`, commit {commit}, config version {rules}.\n"
+def as_markdown(parts: Sequence[Part], options: str, commit: str, rules: str) -> str:
+    """As a page, made with these options."""
+    made = f"`python -m agents.demo.quality {options}`, commit {commit}, config version {rules}.\n"
     return "\n".join(["# Quality\n", made, ABOUT, *(line for part in parts for line in _part(part))]) + "\n"
 
 
