@@ -16,12 +16,12 @@ from agents.accounting import Instruments
 from agents.assignment import Assignment
 from agents.assignor import Assignor
 from agents.pipeline import Stages
+from agents.shares import GROWTH_SEEN_MS_MAX
 from agents.transport import BatchApp, BatchTopic, CustomerTable, TableManager
 
 SESSION_TIMEOUT_SECONDS = 6
 HEARTBEAT_SECONDS = 1
 REQUEST_TIMEOUT_SECONDS = 40
-GROWTH_SEEN_MS_MAX = 30_000  # a source that gets more partitions is noticed by then; costs a request to a broker
 POLL_INTERVAL_MAX_SECONDS = 10 * 86_400.0  # a worker without partitions must not be thrown out of its group
 SWITCH_INTERVAL_SECONDS = 0.0005  # Faust's membership thread shares the GIL: 5 ms a hand-over would add up
 RAW = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}

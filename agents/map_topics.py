@@ -17,6 +17,7 @@ from aiokafka import TopicPartition
 from agents import clients, stop
 from agents.lane import Lane
 from agents.pace import Pace
+from agents.shares import GROWTH_SEEN_MS_MAX
 from agents.topic_admin import MissingTopic, partition_counts
 from agents.unit_of_work import Fetched, Place
 from streams import topics
@@ -26,7 +27,6 @@ from streams.sources import Sources
 STALLED_SECONDS = 30.0
 FETCH_WAIT_MS = 200
 FETCH_BYTES_MAX = 1 << 20
-GROWTH_SEEN_MS_MAX = 30_000  # as for the sources; the reader asks in the background
 
 
 class MapTopics:

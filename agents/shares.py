@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from agents.unit_of_work import Place
 
+GROWTH_SEEN_MS_MAX = 30_000  # a topic that gets more partitions is noticed by then; costs a request to a broker
+
 
 class Shares(Struct, frozen=True):
     """How topics are shared out.
