@@ -24,7 +24,7 @@ FETCH_WAIT_MS_MAX = 10  # one fetch is in flight per broker: a quiet partition m
 FETCH_BYTES_MAX = 1 << 20
 READ_LIMIT_MS = 200
 ALL_FULL_PAUSE_SECONDS = 0.002
-STALLED_SECONDS = 60.0
+STALLED_SECONDS = 90.0  # longer than Kafka leaves a transaction open whose producer died, with its round of looking
 NS_PER_MS = 1_000_000
 COORDINATOR_PAUSE_SECONDS = 0.1
 
@@ -101,10 +101,10 @@ async def committed_records(
     They begin at `positions`, or with the oldest where there is none.
 
     Each place is in order. A trailing transaction marker is passed like a record: it ends where the position does.
-    Another producer's open transaction hides what comes after it.
+    Waits for transactions that are open at the start: one whose commit was acknowledged may still lack its markers.
 
     Raises:
-        TimeoutError: nothing moved for a minute.
+        TimeoutError: nothing moved for a minute and a half.
     """
     places = list(places)
     if not places:
@@ -114,7 +114,7 @@ async def committed_records(
     await _start(consumer, left)
     try:
         await _seek(consumer, {**dict.fromkeys(places), **(positions or {})})
-        ends = await consumer.end_offsets(left)
+        ends = await _ends(bootstrap_servers, left)
         left = await _unfinished(consumer, left, ends)
         while left:
             async with asyncio.timeout(STALLED_SECONDS):
@@ -129,12 +129,12 @@ async def committed_records(
 async def read_table(
     bootstrap_servers: str, topic: str, numbers: Iterable[int], wanted: Callable[[], bool] = lambda: True
 ) -> dict[int, dict[bytes, bytes]]:
-    """The last value of each key, per partition of a compacted topic. Fence its writer first, or its end may be hidden.
+    """The last value of each key, per partition of a compacted topic.
 
     Ends early, with part of it, as soon as it isn't wanted any more.
 
     Raises:
-        TimeoutError: nothing moved for a minute.
+        TimeoutError: nothing moved for a minute and a half.
     """
     tables: dict[int, dict[bytes, bytes]] = {number: {} for number in numbers}
     async with aclosing(committed_records(bootstrap_servers, [Place(topic, number) for number in tables])) as reading:
@@ -225,6 +225,13 @@ def _consumer(bootstrap_servers: str) -> BatchConsumer:
         fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
         max_partition_fetch_bytes=FETCH_BYTES_MAX,
     )
+
+
+async def _ends(bootstrap_servers: str, partitions: set[TopicPartition]) -> Mapping[TopicPartition, int]:
+    """Where the logs end, with what isn't committed yet: a consumer of committed records would stop before that."""
+    async with aiokafka.AIOKafkaConsumer(**clients.to_kafka(bootstrap_servers), group_id=None) as asker:
+        ends: Mapping[TopicPartition, int] = await asker.end_offsets(partitions)
+        return ends
 
 
 async def _seek(consumer: aiokafka.AIOKafkaConsumer, positions: Mapping[Place, int | None]) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import gc
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from random import Random
 from typing import Any
 
@@ -42,8 +42,10 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Any]:
         async def world(_: str) -> None:
             cluster.settle()
 
+        client = Client(cluster, world)
+        cluster.on_visible = client.wake
         with installed():
-            yield Client(cluster, world)
+            yield client
     gc.collect()  # asyncio tells of a fenced producer's failed futures when they are collected: here, not anywhere
 
 
@@ -77,6 +79,16 @@ async def found(broker: Any, key: bytes, place: Place = OUTPUT) -> list[bytes | 
     """What a reader of committed records sees of this key."""
     batches = committed_records(broker, [place])
     return [record.value async for _, batch in batches for record in batch if record.key == key]
+
+
+async def so_far(broker: Any, key: bytes) -> list[bytes | None]:
+    """The same, without waiting for transactions that are open."""
+    values: list[bytes | None] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.5), aclosing(committed_records(broker, [OUTPUT])) as batches:
+            async for _, batch in batches:
+                values += [record.value for record in batch if record.key == key]
+    return values
 
 
 async def offsets_of(broker: Any, key: bytes, place: Place = OUTPUT) -> list[int]:
@@ -133,7 +145,7 @@ async def test_an_open_transaction_is_not_seen_nor_are_its_positions(broker: Any
     await log.begin()
     await log.append(OUTPUT, [Record(key, b"half")])
     await asyncio.gather(*log._sent)
-    assert await found(broker, key) == []
+    assert await so_far(broker, key) == []
     assert await position(broker, group) is None
     await log.commit({SOURCE: 5})
     await becomes(lambda: found(broker, key), [b"half"])
@@ -147,9 +159,22 @@ async def test_an_open_transaction_hides_what_others_commit_after_it(broker: Any
     await slow.append(OUTPUT, [Record(key, b"slow")])
     await asyncio.gather(*slow._sent)
     await transact(fast, OUTPUT, [Record(key, b"fast")])
-    assert await found(broker, key) == []
+    assert await so_far(broker, key) == []
     await slow.commit({SOURCE: 1})
     await becomes(lambda: found(broker, key), [b"slow", b"fast"])
+
+
+async def test_who_reads_up_to_the_end_waits_for_transactions_that_are_open(broker: Any, start: Start) -> None:
+    """One whose commit was answered is open for a moment more: without waiting, a reader misses the last of them."""
+    key, log = fresh().encode(), await start(fresh(), fresh())
+    await log.begin()
+    await log.append(OUTPUT, [Record(key, b"in time")])
+    await asyncio.gather(*log._sent)
+    reading = asyncio.create_task(found(broker, key))
+    done, _ = await asyncio.wait([reading], timeout=0.5)
+    assert not done
+    await log.commit({SOURCE: 1})
+    assert await reading == [b"in time"]
 
 
 async def test_a_transaction_ends_with_a_marker_that_takes_up_an_offset(broker: Any, start: Start) -> None:

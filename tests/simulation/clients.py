@@ -1,7 +1,7 @@
 """aiokafka's clients, as far as ours use them, on the log in memory. What they promise is in the contract suite."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -42,6 +42,13 @@ class Client(msgspec.Struct, eq=False):
     later: Callable[[Callable[[], None]], None] = lambda _: None
     room: Callable[[], int] = lambda: RECORDS_FETCHED_MAX
     woken: list[asyncio.Future[None]] = msgspec.field(default_factory=list)
+
+    def wake(self) -> None:
+        """There is more to read."""
+        woken, self.woken = self.woken, []
+        for future in woken:
+            if not future.done():
+                future.set_result(None)
 
 
 class Batch:
@@ -118,6 +125,12 @@ class Producer:
         self._cluster.commit(self._owner, self._epoch)
 
 
+async def ends(client: Client, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """Where logs end, with what isn't decided yet."""
+    await client.world("ends")
+    return {partition: len(client.cluster.places.get(Place(*partition), ())) for partition in partitions}
+
+
 class Consumer:
     """A reader of committed records, in no group."""
 
@@ -151,7 +164,7 @@ class Consumer:
     async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(partitions, 0)
 
-    async def end_offsets(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         await self._client.world("ends")
         return {partition: self._cluster.ends.get(partition, 0) for partition in partitions}
 
@@ -209,6 +222,7 @@ def installed() -> Iterator[None]:
         stack.enter_context(patch.object(kafka_log, "aiokafka", SimpleNamespace(AIOKafkaProducer=Producer)))
         stack.enter_context(patch.object(kafka_log, "fill", fill))
         stack.enter_context(patch.object(kafka_reader, "_consumer", Consumer))
+        stack.enter_context(patch.object(kafka_reader, "_ends", ends))
         stack.enter_context(patch.object(kafka_reader, "AIOKafkaAdminClient", Admin))
         stack.enter_context(patch.object(topic_admin, "AIOKafkaAdminClient", Admin))
         yield

@@ -161,10 +161,7 @@ class Simulation:
     def _wake(self) -> None:
         """There may be more to read: fetches that wait look again."""
         for one in self._processes:
-            woken, one.client.woken = one.client.woken, []
-            for future in woken:
-                if not future.done():
-                    future.set_result(None)
+            one.client.wake()
 
     def _fate(self, request: str) -> Exception | None:
         """Whether this request is the one that fails."""
