@@ -9,10 +9,11 @@ from aiokafka.structs import OffsetAndMetadata, RecordMetadata
 
 from agents import clients, crash_points
 from agents.kafka_client import fill, telling_first_cause
-from agents.unit_of_work import NO_NOTES, Place, Record
+from agents.unit_of_work import NOT_NOW, Place, Record
 
 TRANSACTION_TIMEOUT_MS = 60_000
 BATCH_BYTES_MAX = 1 << 20  # the broker's default `message.max.bytes` is slightly more
+OURS = "as in the changelog"  # beside an offset that we tell the group; what an operator sets has nothing beside it
 RETRY_BACKOFF_MS = 10  # the last transaction's markers are often still being written when the next one begins
 
 
@@ -56,14 +57,12 @@ class KafkaLog:
         with telling_first_cause(self._producer):
             self._sent += await append_batches(self._producer, place, records)
 
-    async def commit(self, positions: Mapping[Place, int], notes: Mapping[Place, str] = NO_NOTES) -> None:
+    async def commit(self, told: Mapping[Place, int] = NOT_NOW) -> None:
         """Commit, after every append was acknowledged: `commit_transaction` itself doesn't notice a failed one."""
-        offsets = {
-            TopicPartition(*place): OffsetAndMetadata(position, notes.get(place, ""))
-            for place, position in positions.items()
-        }
+        offsets = {TopicPartition(*place): OffsetAndMetadata(position, OURS) for place, position in told.items()}
+        telling = [self._producer.send_offsets_to_transaction(offsets, self._group)] if told else []
         with telling_first_cause(self._producer):
-            await asyncio.gather(*self._sent, self._producer.send_offsets_to_transaction(offsets, self._group))
+            await asyncio.gather(*self._sent, *telling)
         crash_points.reached("P3")
         crash_points.soon("P4")
         await self._producer.commit_transaction()

@@ -17,6 +17,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from agents import clients, gaps
 from agents.kafka_client import BatchConsumer
+from agents.kafka_log import OURS
 from agents.lane import Batch, Lane
 from agents.unit_of_work import Fetched, Place
 
@@ -151,17 +152,17 @@ async def read_table(
 
 
 class Positions(dict[Place, int | None]):
-    """A group's committed offset of each place, None where it has none, and the `notes` that were committed beside."""
+    """A group's committed offset of each place, None where it has none; `ours` are those that a lane told it."""
 
     def __init__(self, committed: Mapping[Place, OffsetAndMetadata]) -> None:
         super().__init__({place: one.offset if one.offset >= 0 else None for place, one in committed.items()})
-        self.notes = {place: one.metadata for place, one in committed.items() if one.metadata}
+        self.ours = {place for place, one in committed.items() if one.metadata == OURS}
 
     def of(self, places: Iterable[Place]) -> "Positions":
         """The same, of these places only."""
         some = Positions({})
         some.update({place: self[place] for place in places})
-        some.notes = {place: self.notes[place] for place in some if place in self.notes}
+        some.ours = self.ours & some.keys()
         return some
 
 

@@ -15,10 +15,11 @@ from msgspec import Struct
 from agents import accounting, crash_points, stop
 from agents.drains import Drained
 from agents.pace import Pace
-from agents.unit_of_work import Fetched, Place, TransactionalLog, Work, carry_out
+from agents.unit_of_work import NOT_NOW, Fetched, Outputs, Place, TransactionalLog, Work, carry_out
 
 RECORDS_PER_TRANSACTION_MAX = 5000
 RECORDS_QUEUED_MAX = 10_000
+TOLD_EVERY_SECONDS = 0.5  # with each transaction it would cost two of five requests: decision 14
 UNIT_LIMIT_SECONDS = 30.0  # well below the transaction time-out: it must be us who gives up first
 
 
@@ -56,6 +57,10 @@ class Lane:
         self._queue: deque[Batch] = deque()
         self._queued = 0
         self._task: asyncio.Task[None] | None = None
+        self._told: dict[Place, int | None] = {}
+        self._told_at = float("-inf")
+        self._timer: asyncio.TimerHandle | None
+        self._timer = asyncio.get_running_loop().call_later(TOLD_EVERY_SECONDS, self._tell_if_idle)
 
     @property
     def full(self) -> bool:
@@ -70,11 +75,16 @@ class Lane:
             self._task = asyncio.ensure_future(self._run())
 
     async def drain(self) -> None:
-        """Forget what is queued (it will be read again) and wait for the unit under way."""
+        """Forget what is queued (it will be read again), wait for the unit under way, and let the group know."""
         self._queue.clear()
         self._queued = 0
         if self._task is not None:
             await asyncio.wait([self._task])
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._told != self.positions:
+            await self._tell()
 
     async def _run(self) -> None:
         try:
@@ -83,6 +93,32 @@ class Lane:
                     await self._unit(self._take())  # also what came while it waited for its turn
         finally:
             self._task = None
+        self._plan_to_tell()
+
+    def _plan_to_tell(self) -> None:
+        """See that the group hears where this is, should nothing more come."""
+        if self._timer is None and self._told != self.positions:
+            at = self._told_at + TOLD_EVERY_SECONDS
+            self._timer = asyncio.get_running_loop().call_at(at, self._tell_if_idle)
+
+    def _tell_if_idle(self) -> None:
+        self._timer = None
+        is_due = asyncio.get_running_loop().time() >= self._told_at + TOLD_EVERY_SECONDS
+        if self._task is None and is_due and self._told != self.positions:
+            self._task = asyncio.ensure_future(self._tell())
+        elif self._task is None:
+            self._plan_to_tell()
+
+    async def _tell(self) -> None:
+        try:
+            async with self._pace, asyncio.timeout(UNIT_LIMIT_SECONDS):
+                await self._carry_out(self._work.compute({}))
+        except BaseException as error:  # noqa: BLE001 - as with a unit
+            self._give_up(error, {})
+        finally:
+            self._task = None
+        if self._queue:
+            self._task = asyncio.ensure_future(self._run())
 
     def _take(self) -> dict[Place, list[Fetched]]:
         """All that has queued up, in order, without what was applied already."""
@@ -111,13 +147,21 @@ class Lane:
                 async with asyncio.timeout(UNIT_LIMIT_SECONDS):
                     outputs = self._work.compute(fetched)
                     crash_points.reached("P1")
-                    now = asyncio.get_running_loop().time
-                    began_at = now()
-                    await carry_out(self._log, outputs)
-                    self._pace.took(now() - began_at)
+                    await self._carry_out(outputs)
         except BaseException as error:  # noqa: BLE001 - whatever happened, the outcome is unknown: a fresh start settles it
             self._give_up(error, fetched)
+
+    async def _carry_out(self, outputs: Outputs) -> None:
+        """One transaction. Now and then it tells the group too; one without anything else does nothing but that."""
+        now = asyncio.get_running_loop().time
+        began_at, positions = now(), self.positions | outputs.positions
+        tells = began_at >= self._told_at + TOLD_EVERY_SECONDS or not outputs.positions
+        told = {place: position for place, position in positions.items() if position is not None} if tells else NOT_NOW
+        await carry_out(self._log, outputs, told)
+        self._pace.took(now() - began_at)
         self.positions.update(outputs.positions)
+        if tells:
+            self._told, self._told_at = positions, began_at
 
     def _give_up(self, error: BaseException, fetched: dict[Place, list[Fetched]]) -> None:
         if isinstance(error, Drained):

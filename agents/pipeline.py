@@ -12,8 +12,9 @@ from agents.kafka_reader import Positions
 from agents.lane import Lane
 from agents.map_topics import FollowingLane, MapTopics
 from agents.pace import Pace
-from agents.recovered import partition_of
+from agents.recovered import recovered
 from agents.rules_shown import RulesShown
+from agents.source_positions import SourcePositions
 from agents.sources import OURS
 from agents.unit_of_work import Fetched, Outputs, Place
 from agents.views import Views
@@ -55,16 +56,21 @@ class BothWork:
     What the intake appends is decided in a later one: where it comes to stand in the journal is known once it is there.
     """
 
-    def __init__(self, intake: IntakeWork, decide: DecideWork) -> None:
+    def __init__(self, intake: IntakeWork, decide: DecideWork, positions: SourcePositions) -> None:
         self._intake = intake
         self._decide = decide
+        self._positions = positions
+        self._changelog = Place(topics.CHANGELOG.name, decide.number)
 
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
         """What both lead to."""
         journal = {place: records for place, records in fetched.items() if place.topic == topics.JOURNAL.name}
         sources = {place: records for place, records in fetched.items() if place not in journal}
         works = ((self._decide, journal), (self._intake, sources))
-        return reduce(Outputs.beside, (work.compute(records) for work, records in works if records))
+        each = [work.compute(records) for work, records in works if records]
+        outputs = reduce(Outputs.beside, each) if each else Outputs({}, lambda: None)
+        self._positions.note(outputs, sources, self._changelog)
+        return outputs
 
 
 class Pipeline:
@@ -96,14 +102,15 @@ class Pipeline:
         self._rules_shown = RulesShown(instruments.metrics)
 
     def take_up(self, number: int, log: KafkaLog, table: dict[bytes, bytes], committed: Positions) -> Lane:
-        """Build a number's lane. Where the journal goes on, its own state says; the committed offset may lag."""
-        journal, metrics = Place(topics.JOURNAL.name, number), self._instruments.metrics
-        partition = partition_of(number, table, committed[journal])
+        """Build a number's lane. Where it goes on, its own state says; what the group was told may lag."""
+        partition, sources = recovered(number, table, committed)
+        metrics = self._instruments.metrics
         self.works[number] = DecideWork(number, partition, self._views, metrics, self._rules_shown)
-        intake = IntakeWork(self.partitions, metrics, self._limits, committed.notes, self._sources)
+        intake = IntakeWork(self.partitions, metrics, self._limits, sources.notes, self._sources)
         self._views.assign(number, table)
-        positions = {**committed, journal: partition.position + 1 if partition.position >= 0 else None}
-        work = BothWork(intake, self.works[number])
+        positions = {place: sources.of(place) for place in committed}
+        positions[Place(topics.JOURNAL.name, number)] = partition.position + 1 if partition.position >= 0 else None
+        work = BothWork(intake, self.works[number], sources)
         return self._lane(number, log, work, positions, self._instruments, pace=self._pace)
 
     def let_go(self, numbers: Iterable[int]) -> None:

@@ -2,6 +2,9 @@
 
     no worker runs -> its producers are fenced -> the journal is decided again, as far as it was -> states are written
 
+How far that was, the group may know a moment late: the last decision that was published tells it too. How far sources
+were read, the journal and the dead letters say, which hold each source record that was taken in.
+
 What is written goes out in several transactions, the partition's own record in the last: whoever is interrupted leaves
 a state behind that every worker refuses, and begins again.
 """
@@ -14,14 +17,17 @@ import msgspec
 from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import Struct
 
-from agents import clients, journal_dump
+from agents import clients, journal_dump, source_positions
+from agents.dlq import letters
 from agents.kafka_log import KafkaLog, lane_id
-from agents.kafka_reader import committed_positions, read_table
+from agents.kafka_reader import committed_positions, committed_records, read_table
 from agents.replay import Replay
 from agents.unit_of_work import Place, Record
-from agents.verify import state_position
+from agents.verify import as_published, id_of, state_position
 from streams import topics
-from streams.partition_record import PARTITION_KEY
+from streams.journal import EventEntry, Source
+from streams.partition import JournalRecord, Partition
+from streams.partition_record import PARTITION_KEY, SOURCES_KEY
 
 RECORDS_PER_TRANSACTION = 5000
 RUNNING = "Workers are running: stop all of them first. One that was killed counts for up to a minute."
@@ -65,9 +71,9 @@ async def rebuild(kafka: str, progress: Callable[[int, int], object] = lambda *_
         await asyncio.gather(*(log.start() for log in logs))
         tables = await read_table(kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))
         reached = await _reached(kafka, tables)
-        machine = await _decided(kafka, reached, progress)
+        made = await _made(kafka, reached, progress)
         return [
-            await _written(log, number, tables[number], machine.tables.get(number, {}), reached[number])
+            await _written(log, number, tables[number], made[number], reached[number])
             for number, log in enumerate(logs)
         ]
     finally:
@@ -113,13 +119,66 @@ async def _reached(kafka: str, tables: dict[int, Table]) -> dict[int, int]:
     return reached
 
 
-async def _decided(kafka: str, reached: dict[int, int], progress: Callable[[int, int], object]) -> Replay:
-    machine, first, last = Replay(), dict[int, int](), dict.fromkeys(reached, -1)
+async def _made(kafka: str, reached: dict[int, int], progress: Callable[[int, int], object]) -> dict[int, Table]:
+    """The tables that the journal gives. Moves `reached` on to where decisions were published."""
+    published = await _published(kafka)
+    machine, tails, taken_in = Replay(), dict[int, list[JournalRecord]](), await _dead(kafka)
+    first, last = dict[int, int](), dict.fromkeys(reached, -1)
     async for number, record in journal_dump.read(kafka, progress):
         first.setdefault(number, record.offset)
         last[number] = record.offset
+        if isinstance(record.entry, EventEntry):
+            _take(taken_in, record.entry.source)
         if record.offset < reached[number]:
             machine.apply(number, record)
+        elif published[number]:
+            tails.setdefault(number, []).append(record)
+    _require_whole(reached, first, last)
+    for number, tail in tails.items():
+        reached[number] = max(reached[number], _decided_up_to(machine.tables.get(number, {}), tail, published[number]))
+        for record in tail:
+            if record.offset < reached[number]:
+                machine.apply(number, record)
+    for number in reached:
+        kept = {place: (at, "") for place, at in taken_in.items() if place.partition % topics.PARTITIONS == number}
+        if kept:
+            machine.tables.setdefault(number, {})[SOURCES_KEY] = source_positions.record(kept).value or b""
+    return {number: machine.tables.get(number, {}) for number in reached}
+
+
+def _take(taken_in: dict[Place, int], source: Source) -> None:
+    place = Place(source.topic, source.partition)
+    taken_in[place] = max(taken_in.get(place, 0), source.offset + 1)
+
+
+async def _dead(kafka: str) -> dict[Place, int]:
+    """Where dead letters end, in their sources."""
+    taken_in = dict[Place, int]()
+    for letter in await letters.read(kafka):
+        _take(taken_in, letter.source)
+    return taken_in
+
+
+async def _published(kafka: str) -> dict[int, set[str]]:
+    """Ids of the decisions that are out, by partition."""
+    ids: dict[int, set[str]] = {number: set() for number in range(topics.PARTITIONS)}
+    async for place, records in committed_records(kafka, [Place(topics.DECISIONS.name, number) for number in ids]):
+        ids[place.partition].update(id_of(as_published(record)) for record in records)
+    return ids
+
+
+def _decided_up_to(table: Table, tail: list[JournalRecord], published: set[str]) -> int:
+    """Behind the last of these entries that led to a decision which is out; the first of all, if none did."""
+    partition, reached = Partition(dict(table)), 0
+    for record in tail:
+        batch = partition.compute([record])
+        partition.adopt(batch)
+        if any(decision.id in published for decision in batch.decisions):
+            reached = record.offset + 1
+    return reached
+
+
+def _require_whole(reached: dict[int, int], first: dict[int, int], last: dict[int, int]) -> None:
     for number, offset in reached.items():
         if first.get(number, 0) > 0:
             raise RebuildError(
@@ -129,7 +188,6 @@ async def _decided(kafka: str, reached: dict[int, int], progress: Callable[[int,
             raise RebuildError(
                 f"{topics.JOURNAL.name}, partition {number} ends before {offset}, up to where it was read."
             )
-    return machine
 
 
 async def _written(log: KafkaLog, number: int, found: Table, made: Table, reached: int) -> Rebuilt:

@@ -1,8 +1,11 @@
 """What a changelog gives is a partition's state only if it is whole: a worker never goes on with a part of it."""
 
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from agents import stop
+from agents.kafka_reader import Positions
+from agents.source_positions import SourcePositions, begun_with, taken_from
+from agents.unit_of_work import Place
 from streams import topics
 from streams.partition import Partition
 from streams.partition_record import DamagedState
@@ -10,24 +13,36 @@ from streams.partition_record import DamagedState
 HINT = "stop all workers, then: bellwether state rebuild"
 
 
-def partition_of(number: int, table: dict[bytes, bytes], committed: int | None) -> Partition:
-    """The partition that its changelog gives; ends the process if something is missing.
+class Recovered(NamedTuple):
+    """What a changelog gives of a partition number."""
+
+    partition: Partition
+    sources: SourcePositions
+
+
+def recovered(number: int, table: dict[bytes, bytes], told: Positions) -> Recovered:
+    """The partition, and where it is in its sources; ends the process if something is missing.
 
     Args:
         number: the partition's.
         table: the last value of each key.
-        committed: up to where the group has read the journal. It may lag behind the state; ahead of it, decisions were
-            published whose state is gone, and going on would publish them again.
+        told: up to where the group was told that its places were read. It may lag behind the state; ahead of it,
+            records were taken in or decisions published whose state is gone, and going on would do it again.
     """
+    journal = Place(topics.JOURNAL.name, number)
     try:
+        kept = taken_from(table)
         partition = Partition(table)
+        _require_as_far(partition.position + 1, told[journal] or 0)
+        begun = begun_with(kept, told.of(place for place in told if place != journal))
     except DamagedState as damage:
         refuse(number, str(damage))
-    if committed is not None and committed > partition.position + 1:
-        refuse(
-            number, f"the journal was read up to offset {committed}, the state knows it up to {partition.position + 1}"
-        )
-    return partition
+    return Recovered(partition, SourcePositions(begun))
+
+
+def _require_as_far(known: int, told: int) -> None:
+    if told > known:
+        raise DamagedState(f"the journal was read up to offset {told}, the state knows it up to {known}")
 
 
 def refuse(number: int, damage: str) -> NoReturn:

@@ -1,6 +1,6 @@
 """The unit of work: what a batch leads to goes onto the log in one transaction, then becomes the state.
 
-    compute (pure) -> begin -> append outputs and changed state -> input positions -> commit -> adopt
+    compute (pure) -> begin -> append outputs, changed state, input positions -> commit -> adopt
 
 It is written against a small port, `TransactionalLog`: Kafka in production, lists in a simulation.
 """
@@ -21,6 +21,7 @@ class Place(NamedTuple):
 
 
 NO_NOTES: Mapping[Place, str] = {}
+NOT_NOW: Mapping[Place, int] = {}
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -48,7 +49,7 @@ class Outputs(Struct):
         records: what is appended where, in order.
         positions: per input partition, the offset of the first record not yet applied.
         adopt: makes the changes the state; called once everything is committed.
-        notes: what is kept beside a position, and read with it by the next owner; none is an empty one.
+        notes: what is to be kept beside a position, for the next owner; none is an empty one.
     """
 
     positions: dict[Place, int]
@@ -79,24 +80,24 @@ class TransactionalLog(Protocol):
     async def append(self, place: Place, records: Sequence[Record]) -> None:
         """Add records to the open transaction."""
 
-    async def commit(self, positions: Mapping[Place, int], notes: Mapping[Place, str] = NO_NOTES) -> None:
-        """Make sure that every append arrived, then commit them together with the input positions and their notes."""
+    async def commit(self, told: Mapping[Place, int] = NOT_NOW) -> None:
+        """Make sure that every append arrived, then commit them; the group's positions become what it is `told`."""
 
 
 class Work(Protocol):
     """From fetched records to what they lead to. Pure but for what `adopt` will do."""
 
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
-        """What these records, in offset order per place, lead to."""
+        """What these records, in offset order per place, lead to; of none, what is to be on the log all the same."""
 
 
-async def carry_out(log: TransactionalLog, outputs: Outputs) -> None:
-    """One transaction for all of it, then adopt."""
+async def carry_out(log: TransactionalLog, outputs: Outputs, told: Mapping[Place, int] = NOT_NOW) -> None:
+    """One transaction for all of it, then adopt. The group is `told` where its members are, or nothing now."""
     await log.begin()
     for place, records in outputs.records.items():
         await log.append(place, records)
         crash_points.reached("P2")
-    await log.commit(outputs.positions, outputs.notes)
+    await log.commit(told)
     crash_points.reached("P5")
     outputs.adopt()
     crash_points.reached("P6")

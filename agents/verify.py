@@ -25,7 +25,7 @@ from streams import topics
 from streams.actions import destinations, encode_decision, headers
 from streams.dead_letters import REPLAYED
 from streams.journal import EventEntry, Source, Tick
-from streams.partition_record import PARTITION_KEY, PartitionRecord
+from streams.partition_record import PARTITION_KEY, SOURCES_KEY, PartitionRecord
 from streams.sources import Sources
 
 Tables = dict[int, dict[bytes, bytes]]
@@ -75,8 +75,11 @@ def as_published(record: ConsumerRecord) -> Published:
 
 
 async def live_tables(kafka: str) -> Tables:
-    """The state that the workers keep, read from its changelog."""
-    return await read_table(kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))
+    """The state that the workers keep, read from its changelog; without what no journal gives: how far sources are."""
+    tables = await read_table(kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))
+    for table in tables.values():
+        table.pop(SOURCES_KEY, None)
+    return tables
 
 
 async def gather(kafka: str) -> Evidence:
@@ -110,7 +113,7 @@ def repeated_ids(evidence: Evidence) -> list[str]:
     found: list[str] = []
     for topic in (topics.DECISIONS, topics.FRAUD_CHECK_ACTIONS, topics.RETENTION_ACTIONS):
         records = (one for place, some in evidence.live.items() if place.topic == topic.name for one in some)
-        counts = Counter(_id(record) for record in records)
+        counts = Counter(id_of(record) for record in records)
         found += [f"{identifier} in {topic.name}" for identifier, count in counts.items() if count > 1]
     return found
 
@@ -142,11 +145,13 @@ def state_differences(evidence: Evidence) -> int:
 def _first_difference(place: TopicPartition, live: Sequence[Published], again: Sequence[Published]) -> Iterator[str]:
     for number, (one, other) in enumerate(zip_longest(live, again)):
         if one != other:
-            yield f"{place.topic}, partition {place.partition}, record {number}: live {_id(one)}, replay {_id(other)}"
+            ids = f"live {id_of(one)}, replay {id_of(other)}"
+            yield f"{place.topic}, partition {place.partition}, record {number}: {ids}"
             return
 
 
-def _id(record: Published | None) -> str:
+def id_of(record: Published | None) -> str:
+    """The decision's id."""
     return "nothing" if record is None else dict(record.headers)["ce_id"].decode()
 
 

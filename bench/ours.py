@@ -60,7 +60,9 @@ class JobWork:
 
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
         """Apply the rule to each record in order; a customer is written once, however often it changed."""
-        records = fetched[self._source]
+        records = fetched.get(self._source)
+        if not records:
+            return Outputs({}, lambda: None)
         self._meter.taken(len(records))
         rule, known = self._rule, self._table.get
         changed: dict[bytes, bytes] = {}

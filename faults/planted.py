@@ -11,24 +11,23 @@ from typing import Any
 
 from agents import lane
 from agents.decide import DecideWork
-from agents.kafka_log import KafkaLog
+from agents.kafka_log import KafkaLog, lane_id
 from agents.lane import Lane
-from agents.unit_of_work import NO_NOTES, Fetched, Outputs, Place, Record, TransactionalLog, carry_out
+from agents.unit_of_work import NOT_NOW, Fetched, Outputs, Place, Record, TransactionalLog
 from streams import topics, turn
 from streams.actions import candidate_id
-from streams.partition_record import RESERVED_KEYS
+from streams.partition_record import RESERVED_KEYS, SOURCES_KEY
 
 
 def offsets_before_outputs() -> None:
-    """Positions are committed in a transaction of their own, before the outputs."""
+    """Positions in the sources are committed in a transaction of their own, before the outputs."""
 
-    async def in_two(log: TransactionalLog, outputs: Outputs) -> None:
-        await log.begin()
-        await log.commit(outputs.positions)
-        await log.begin()
-        for place, records in outputs.records.items():
-            await log.append(place, records)
-        await log.commit(outputs.positions)
+    async def in_two(log: TransactionalLog, outputs: Outputs, told: Mapping[Place, int] = NOT_NOW) -> None:
+        for is_position in (True, False):
+            await log.begin()
+            for place, records in outputs.records.items():
+                await log.append(place, [one for one in records if (one.key == SOURCES_KEY) is is_position])
+            await log.commit(told)
         outputs.adopt()
 
     vars(lane)["carry_out"] = in_two
@@ -36,31 +35,28 @@ def offsets_before_outputs() -> None:
 
 def failed_batch_skipped() -> None:
     """A worker that is fenced gets itself a new producer and goes on with the next batch."""
+    carry_out = Lane._carry_out  # noqa: SLF001 - the bug
 
-    async def unit(self: Any, fetched: dict[Place, list[Fetched]]) -> None:
-        if not fetched:
-            return
-        outputs = self._work.compute(fetched)
+    async def skipping(self: Any, outputs: Outputs) -> None:
         try:
-            await carry_out(self._log, outputs)
+            await carry_out(self, outputs)
         except Exception:  # noqa: BLE001 - the bug
-            stage, number = self.name
-            self._log = KafkaLog(_kafka_of(self._log), f"{topics.APP}-{stage}-{number}", topics.APP)
+            self._log = KafkaLog(_kafka_of(self._log), lane_id(topics.APP, self.number), topics.APP)
             await self._log.start()
-        self.positions.update(outputs.positions)
+            self.positions.update(outputs.positions)
 
-    Lane._unit = unit  # type: ignore[method-assign]  # noqa: SLF001 - the bug
+    Lane._carry_out = skipping  # type: ignore[method-assign]  # noqa: SLF001 - the bug
 
 
 def failed_send_unnoticed() -> None:
     """Nobody looks at what became of the appends: `commit_transaction` succeeds though a batch in it failed."""
     commit = KafkaLog.commit
 
-    async def unchecked(self: Any, positions: Mapping[Place, int], notes: Mapping[Place, str] = NO_NOTES) -> None:
+    async def unchecked(self: Any, told: Mapping[Place, int] = NOT_NOW) -> None:
         for sent in self._sent:
             sent.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._sent = []
-        await commit(self, positions, notes)
+        await commit(self, told)
 
     KafkaLog.commit = unchecked  # type: ignore[method-assign]
 

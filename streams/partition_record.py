@@ -11,7 +11,8 @@ PARTITION_KEY = b"\x00partition"  # no customer's: an identifier begins with a p
 CONFIG_KEY = b"\x00config"
 FORGOTTEN_KEY = b"\x00forgotten"
 RUNAWAY_KEY = b"\x00runaway"
-RESERVED_KEYS = frozenset((PARTITION_KEY, CONFIG_KEY, FORGOTTEN_KEY, RUNAWAY_KEY))
+SOURCES_KEY = b"\x00sources"  # how far the sources were read: beside the state, and no part of what the journal gives
+RESERVED_KEYS = frozenset((PARTITION_KEY, CONFIG_KEY, FORGOTTEN_KEY, RUNAWAY_KEY, SOURCES_KEY))
 
 
 class DamagedState(ValueError):  # noqa: N818 - it says what is the matter

@@ -15,6 +15,7 @@ from streams import topics
 from streams.actions import destinations, encode_decision, headers
 from streams.journal import ConfigVersion, EventEntry, Tick, decode_entry
 from streams.partition import JournalRecord
+from streams.partition_record import SOURCES_KEY
 
 DECIDED = (topics.FRAUD_CHECK_ACTIONS.name, topics.RETENTION_ACTIONS.name, topics.DECISIONS.name)
 PUBLISHED = tuple(topic.name for topic in topics.OUTPUTS)
@@ -54,6 +55,7 @@ class Partition:
                     table.pop(record.key, None)
                 else:
                     table[record.key] = record.value
+        table.pop(SOURCES_KEY, None)  # no part of what the journal gives
         return table
 
     async def _outputs(self) -> None:

@@ -115,28 +115,35 @@ async def test_a_transaction_brings_its_records_and_its_positions_together(broke
     log = await start(fresh(), group)
     assert await position(broker, group) is None
     adopted: list[bool] = []
-    outputs = Outputs({SOURCE: 7}, lambda: adopted.append(True))
+    outputs = Outputs({}, lambda: adopted.append(True))
     outputs.add(OUTPUT, Record(key, b"one", [("name", b"value")]))
     outputs.add(OUTPUT, Record(key, b"two"))
-    await carry_out(log, outputs)
+    await carry_out(log, outputs, {SOURCE: 7})
     await becomes(lambda: found(broker, key), [b"one", b"two"])
     await becomes(lambda: position(broker, group), 7)
     assert adopted == [True]
 
 
-async def test_a_note_is_kept_beside_its_position_until_the_next_commit(broker: Any, start: Start) -> None:
+async def test_a_position_that_a_lane_told_is_known_from_what_others_set(broker: Any, start: Start) -> None:
     group = fresh()
     log = await start(fresh(), group)
-    for position, note in ((1, "[3,2,1]"), (2, "")):
-        await log.begin()
-        await log.append(OUTPUT, [Record(b"k", b"v")])
-        await log.commit({SOURCE: position}, {SOURCE: note} if note else {})
+    await transact(log, OUTPUT, [Record(b"k", b"v")], 3)
 
-        async def told() -> object:
-            positions = await committed_positions(broker, group, [SOURCE])
-            return dict(positions), positions.notes
+    async def told() -> object:
+        positions = await committed_positions(broker, group, [SOURCE, OUTPUT])
+        return dict(positions), positions.ours, positions.of([OUTPUT]).ours
 
-        await becomes(told, ({SOURCE: position}, {SOURCE: note} if note else {}))
+    await becomes(told, ({SOURCE: 3, OUTPUT: None}, {SOURCE}, set()))
+
+
+async def test_a_transaction_need_not_tell_the_group_anything(broker: Any, start: Start) -> None:
+    group, key = fresh(), fresh().encode()
+    log = await start(fresh(), group)
+    await log.begin()
+    await log.append(OUTPUT, [Record(key, b"alone")])
+    await log.commit()
+    assert await found(broker, key) == [b"alone"]
+    assert await position(broker, group) is None
 
 
 async def test_an_open_transaction_is_not_seen_nor_are_its_positions(broker: Any, start: Start) -> None:

@@ -9,31 +9,28 @@ from itertools import count
 from typing import Any
 from unittest.mock import patch
 
-from aiokafka import TopicPartition
-
 from agents import assignment, lane, pipeline
 from agents.decide import DecideWork
 from agents.kafka_log import KafkaLog
 from agents.lane import Batch, Lane
-from agents.unit_of_work import Fetched, Outputs, Place
+from agents.unit_of_work import NOT_NOW, Fetched, Outputs, Place
 from streams import topics, turn
 from streams.partition import Partition
-from streams.partition_record import RESERVED_KEYS
+from streams.partition_record import RESERVED_KEYS, SOURCES_KEY
 from tests.simulation import process
 from tests.simulation.sources import PARTITIONS
 
 
 @contextmanager
 def offset_before_outputs() -> Iterator[None]:
-    """The input positions are committed in a transaction of their own, before the outputs."""
+    """The positions in the sources are committed in a transaction of their own, before the outputs."""
 
-    async def carry_out(log: KafkaLog, outputs: Outputs) -> None:
-        await log.begin()
-        await log.commit(outputs.positions)
-        await log.begin()
-        for place, records in outputs.records.items():
-            await log.append(place, records)
-        await log._producer.commit_transaction()
+    async def carry_out(log: KafkaLog, outputs: Outputs, told: Mapping[Place, int] = NOT_NOW) -> None:
+        for is_position in (True, False):
+            await log.begin()
+            for place, records in outputs.records.items():
+                await log.append(place, [one for one in records if (one.key == SOURCES_KEY) is is_position])
+            await log.commit(told)
         outputs.adopt()
 
     with patch.object(lane, "carry_out", carry_out):
@@ -45,15 +42,12 @@ def failed_batch_skipped() -> Iterator[None]:
     """A lane whose unit failed starts its producer again and goes on with the next batch."""
 
     class Skipping(Lane):
-        async def _unit(self, fetched: dict[Place, list[Fetched]]) -> None:
-            if not fetched:
-                return
-            outputs = self._work.compute(fetched)
+        async def _carry_out(self, outputs: Outputs) -> None:
             try:
-                await lane.carry_out(self._log, outputs)
+                await super()._carry_out(outputs)
             except Exception:  # noqa: BLE001 - the bug
                 await self._log.start()  # type: ignore[attr-defined]
-            self.positions.update(outputs.positions)
+                self.positions.update(outputs.positions)
 
     with patch.object(pipeline, "Lane", Skipping):
         yield
@@ -63,10 +57,11 @@ def failed_batch_skipped() -> Iterator[None]:
 def appends_not_checked() -> Iterator[None]:
     """The commit doesn't look whether every append arrived."""
 
-    async def commit(self: KafkaLog, positions: Mapping[Place, int], *_: object) -> None:
-        offsets = {TopicPartition(*place): position for place, position in positions.items()}
-        await self._producer.send_offsets_to_transaction(offsets, self._group)
-        await self._producer.commit_transaction()
+    async def commit(self: KafkaLog, told: Mapping[Place, int] = NOT_NOW) -> None:
+        self._sent = []
+        await commit_rightly(self, told)
+
+    commit_rightly = KafkaLog.commit
 
     with patch.object(KafkaLog, "commit", commit):
         yield
