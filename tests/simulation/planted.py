@@ -1,4 +1,4 @@
-"""Nine bugs that the simulation must catch, each a patch of the code under test: context managers, by name.
+"""Ten bugs that the simulation must catch, each a patch of the code under test: context managers, by name.
 
 Some take two patches: where two guards each suffice, both have to go.
 """
@@ -9,9 +9,10 @@ from itertools import count
 from typing import Any
 from unittest.mock import patch
 
-from agents import assignment, lane, pipeline
+from agents import assignment, lane, pipeline, recovered
 from agents.decide import DecideWork
 from agents.kafka_log import KafkaLog
+from agents.kafka_reader import Positions
 from agents.lane import Batch, Lane
 from agents.unit_of_work import NOT_NOW, Fetched, Outputs, Place
 from streams import topics, turn
@@ -168,6 +169,17 @@ def _changelog(spoil: Callable[[Outputs, Place], None]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def group_believed() -> Iterator[None]:
+    """Sources are read from where the group says, or else from their beginning."""
+
+    def begun_with(_: object, told: Positions) -> dict[Place, tuple[int, str]]:
+        return {place: (position or 0, "") for place, position in told.items()}
+
+    with patch.object(recovered, "begun_with", begun_with):
+        yield
+
+
 BUGS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     one.__name__: one
     for one in (
@@ -180,5 +192,6 @@ BUGS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         id_by_the_clock,
         fetched_records_dropped,
         growth_not_read,
+        group_believed,
     )
 }

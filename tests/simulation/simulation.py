@@ -34,6 +34,7 @@ FAULTS = (
     *("rebalance",) * 3,
     *("freeze",) * 4,
     *("expel", "leave", "expire", "append", "positions", "commit", "commit", "answer", "answer"),
+    *("offsets",) * 2,
 )
 
 
@@ -229,7 +230,7 @@ class Simulation:
         self._tell(f"FAULT {name}")
         if name == "expire":
             self._cluster.expire(self._chance.choice(self._owners()))
-        elif name in ("append", "positions", "commit", "answer"):
+        elif name in ("append", "positions", "commit", "answer", "offsets"):
             self._armed.add(name)
         elif name == "rebalance":
             self._group.rebalance()
