@@ -29,6 +29,7 @@ from aiokafka.record.default_records import DefaultRecord
 from agents.unit_of_work import Record
 
 aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002  # seconds between transactions; 0.02 as shipped sets the latency
+COORDINATOR_SECONDS = 1.0  # by then it has loaded some ten thousand offsets
 MS_PER_SECOND = 1000
 UNKNOWN: int = UnknownTopicOrPartitionError.errno
 _close = aiokafka.conn.AIOKafkaConnection.close
@@ -73,9 +74,14 @@ async def commit_offsets(sender: aiokafka.producer.sender.Sender, offsets: objec
     A broker asks the transaction's coordinator before it takes either, and drops the question that still waits when a
     second comes of the same transaction: it answers `NotEnoughReplicas`, and the records are sent again after a pause.
     Source: `AddPartitionsToTxnManager.addTxnData` of Kafka 3.6 and later; apache/kafka#15559 tells how clients see it.
+
+    Where the group's coordinator doesn't take them, it isn't asked again at once: one that loads the group after a
+    crash may begin to load it anew with every write that comes too early (docs/operations.md).
     """
     await sender._message_accumulator.flush_for_commit()  # noqa: SLF001
     await _commit_offsets(sender, offsets, group)
+    if sender._txn_manager.offsets_to_commit() is not None:  # noqa: SLF001
+        await asyncio.sleep(COORDINATOR_SECONDS)
 
 
 aiokafka.producer.sender.Sender._do_txn_offset_commit = commit_offsets  # noqa: SLF001

@@ -20,6 +20,7 @@ from agents.unit_of_work import NOT_NOW, Fetched, Outputs, Place, TransactionalL
 RECORDS_PER_TRANSACTION_MAX = 5000
 RECORDS_QUEUED_MAX = 10_000
 TOLD_EVERY_SECONDS = 0.5  # with each transaction it would cost two of five requests: decision 14
+QUIET_SECONDS = 0.05  # when nothing came for so long, nothing may come for long: the group hears it now
 UNIT_LIMIT_SECONDS = 30.0  # well below the transaction time-out: it must be us who gives up first
 
 
@@ -59,8 +60,8 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._told: dict[Place, int | None] = {}
         self._told_at = float("-inf")
-        self._timer: asyncio.TimerHandle | None
-        self._timer = asyncio.get_running_loop().call_later(TOLD_EVERY_SECONDS, self._tell_if_idle)
+        self._timer: asyncio.TimerHandle | None = None
+        self._tell_when_quiet()
 
     @property
     def full(self) -> bool:
@@ -82,7 +83,6 @@ class Lane:
             await asyncio.wait([self._task])
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
         if self._told != self.positions:
             await self._tell()
 
@@ -93,21 +93,16 @@ class Lane:
                     await self._unit(self._take())  # also what came while it waited for its turn
         finally:
             self._task = None
-        self._plan_to_tell()
+        self._tell_when_quiet()
 
-    def _plan_to_tell(self) -> None:
-        """See that the group hears where this is, should nothing more come."""
-        if self._timer is None and self._told != self.positions:
-            at = self._told_at + TOLD_EVERY_SECONDS
-            self._timer = asyncio.get_running_loop().call_at(at, self._tell_if_idle)
+    def _tell_when_quiet(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._tell_now)
 
-    def _tell_if_idle(self) -> None:
-        self._timer = None
-        is_due = asyncio.get_running_loop().time() >= self._told_at + TOLD_EVERY_SECONDS
-        if self._task is None and is_due and self._told != self.positions:
+    def _tell_now(self) -> None:
+        if self._task is None and self._told != self.positions:
             self._task = asyncio.ensure_future(self._tell())
-        elif self._task is None:
-            self._plan_to_tell()
 
     async def _tell(self) -> None:
         try:

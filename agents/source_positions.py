@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from agents.kafka_reader import Positions
+from agents.kafka_reader import Positions, read_table
 from agents.unit_of_work import Outputs, Place, Record
+from streams import topics
 from streams.partition_record import SOURCES_KEY, DamagedState
 
 Kept = dict[Place, tuple[int, str]]
@@ -33,6 +34,12 @@ def record(kept: Kept) -> Record:
     """What the table keeps of them."""
     rows = [(*place, *kept[place]) for place in sorted(kept)]
     return Record(SOURCES_KEY, msgspec.msgpack.encode(rows))
+
+
+async def known(kafka: str) -> dict[Place, int]:
+    """All of them, as the changelog has them."""
+    tables = await read_table(kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))
+    return {place: position for table in tables.values() for place, (position, _) in taken_from(table).items()}
 
 
 def begun_with(kept: Kept, told: Positions) -> Kept:

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import aiokafka
 from aiokafka import TopicPartition
 
-from agents import rebuild
+from agents import rebuild, source_positions
 from agents.currencies import CURRENCIES
-from agents.kafka_reader import committed_positions, committed_records
+from agents.kafka_reader import committed_records
 from agents.stop import Code
 from agents.unit_of_work import Place
 from faults import damages, raising
@@ -95,10 +95,10 @@ async def _some_unread(kafka: str) -> tuple[Place, int, int]:
     places = [Place(topic.name, number) for topic in SOURCES.topics for number in range(topic.partitions)]
     async with asyncio.timeout(UNREAD_SECONDS_MAX):
         while True:
-            committed = await committed_positions(kafka, topics.APP, places)
+            read = await source_positions.known(kafka)
             ends = await _ends(kafka, places)
-            place = max(places, key=lambda one: ends[one] - (committed[one] or ends[one]))
-            first = committed[place] or 0
+            place = max(places, key=lambda one: ends[one] - read.get(one, ends[one]))
+            first = read.get(place, 0)
             if first and ends[place] - first > 1:
                 return place, first, first + min(ends[place] - first - 1, GAP_RECORDS_MAX) - 1
             await asyncio.sleep(LOOK_SECONDS)

@@ -11,7 +11,7 @@ from typing import Any
 import aiokafka
 import pytest
 
-from agents import rebuild
+from agents import rebuild, source_positions
 from agents.demo.generator import generate
 from agents.demo.send import send
 from agents.kafka_reader import committed_positions
@@ -49,7 +49,7 @@ def test_a_damaged_changelog_is_refused_and_made_anew_from_the_journal(
         assert (refused.code, "Workers are running" in refused.err) == (1, True)
         asyncio.run(send(kafka, events[: EVENTS // 2], lambda _: None, LONG_STEP_MS))
         asyncio.run(until(lambda: settled(kafka)))
-    whole = asyncio.run(live_tables(kafka))
+    whole, read = asyncio.run(live_tables(kafka)), asyncio.run(source_positions.known(kafka))
     for name, (damage, told) in damages.DAMAGES.items():
         asyncio.run(damage(kafka))
         code, log = ended(cluster)
@@ -58,6 +58,31 @@ def test_a_damaged_changelog_is_refused_and_made_anew_from_the_journal(
         assert made.code == 0, made.err
         assert sum(one["changed"] for one in json.loads(made.out)["partitions"]) > 0
         assert asyncio.run(live_tables(kafka)) == whole
+        assert asyncio.run(source_positions.known(kafka)) == read
+    with running(WORKER, cluster, tmp_path / "log"):
+        asyncio.run(until_ready(tmp_path / "log"))
+        asyncio.run(send(kafka, events[EVENTS // 2 :], lambda _: None, LONG_STEP_MS))
+        asyncio.run(until(lambda: settled(kafka)))
+    verified = bellwether("verify", "--json")
+    assert verified.code == 0, verified.out
+
+
+def test_states_are_made_anew_as_far_as_decisions_are_out_though_the_group_knows_less(
+    cluster: Stack, tmp_path: Path, bellwether: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BELLWETHER_KAFKA", cluster.kafka)
+    kafka, events = cluster.kafka, list(generate(EVENTS, seed=5).records)
+    with running(WORKER, cluster, tmp_path / "log"):
+        asyncio.run(until_ready(tmp_path / "log"))
+        asyncio.run(send(kafka, events[: EVENTS // 2], lambda _: None, LONG_STEP_MS))
+        asyncio.run(until(lambda: settled(kafka)))
+    asyncio.run(rebuild.without_workers(kafka))
+    for number in range(topics.PARTITIONS):
+        asyncio.run(damages.move_group(kafka, Place(topics.JOURNAL.name, number), 1))
+    asyncio.run(damages.emptied(kafka))
+    made = bellwether("state", "rebuild", "--json")
+    assert made.code == 0, made.err
+    assert all(one["position"] > 1 for one in json.loads(made.out)["partitions"])
     with running(WORKER, cluster, tmp_path / "log"):
         asyncio.run(until_ready(tmp_path / "log"))
         asyncio.run(send(kafka, events[EVENTS // 2 :], lambda _: None, LONG_STEP_MS))
@@ -107,6 +132,10 @@ def test_a_source_topic_that_is_made_anew_under_a_worker_stops_it_and_is_then_re
     assert (code, "reading_failed" in log.read_text(), "LogReplaced" in log.read_text()) == (70, True, True)
     assert f"{SOURCE.topic}, partition 0: " in log.read_text()
     asyncio.run(rebuild.without_workers(kafka))
+    code, said = ended(cluster)
+    assert (code, f"ends at offset {refilled}, read up to {read}" in said) == (70, True), "nobody said to begin anew"
+    asyncio.run(rebuild.without_workers(kafka))
+    asyncio.run(damages.move_group(kafka, SOURCE, 0))
     with running(WORKER, cluster, log):
         asyncio.run(until_ready(log))
         asyncio.run(until(lambda: settled(kafka)))
