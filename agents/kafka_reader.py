@@ -230,7 +230,10 @@ def _consumer(bootstrap_servers: str) -> BatchConsumer:
 
 async def _ends(bootstrap_servers: str, partitions: set[TopicPartition]) -> Mapping[TopicPartition, int]:
     """Where the logs end, with what isn't committed yet: a consumer of committed records would stop before that."""
-    async with aiokafka.AIOKafkaConsumer(**clients.to_kafka(bootstrap_servers), group_id=None) as asker:
+    asker = aiokafka.AIOKafkaConsumer(**clients.to_kafka(bootstrap_servers), group_id=None)
+    asker.assign(list(partitions))  # else it would know their leaders only after a second
+    asker.pause(*partitions)
+    async with asker:
         ends: Mapping[TopicPartition, int] = await asker.end_offsets(partitions)
         return ends
 
