@@ -130,6 +130,15 @@ def test_told_to_stop_while_kafka_hangs_a_worker_ends_of_itself_before_its_super
         end(supervisor)
 
 
+def test_told_to_stop_while_kafka_is_away_a_worker_with_nothing_under_way_ends_cleanly(
+    cluster: Stack, tmp_path: Path
+) -> None:
+    with worker(cluster, tmp_path / "log") as log:
+        asyncio.run(until_ready(log))
+        asyncio.run(until(lambda: settled(cluster.kafka)))
+        cluster.kill_kafka()
+
+
 async def until_a_unit_hangs(cluster: Stack, log: Path) -> None:
     """Under load, the broker freezes; returns when a unit of work has been under way for more than a second."""
 
