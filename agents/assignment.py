@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from agents import crash_points, stop
 from agents.accounting import Instruments
+from agents.group_positions import Positions, committed_positions
 from agents.kafka_log import KafkaLog, lane_id
-from agents.kafka_reader import Positions, Reader, committed_positions, read_table
+from agents.kafka_reader import Reader, read_table
 from agents.lane import Batch, Lane
 from agents.pipeline import Stages
 from agents.shares import NotSharedOut, Shares

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -43,13 +42,7 @@ def run(build: Callable[[], BatchApp]) -> NoReturn:
     )
     worker.spinner = None
     logging.getLogger(transport.__name__).setLevel(logging.WARNING)  # Faust's services report under their subclass
-    code = 0
-    try:
-        worker.execute_from_commandline()
-    except SystemExit as ended:
-        code = int(ended.code or 0)
-    logging.shutdown()
-    os._exit(code)  # Faust's thread goes on for ever where the broker is away; all else is done
+    sys.exit(worker.execute_from_commandline())
 
 
 def batch_app(kafka: str, stages: Stages, instruments: Instruments) -> BatchApp:

@@ -19,6 +19,7 @@ from aiokafka.errors import (
     ConsumerStoppedError,
     CorruptRecordException,
     IllegalOperation,
+    InvalidTxnState,
     KafkaConnectionError,
     UnknownTopicOrPartitionError,
 )
@@ -91,11 +92,12 @@ aiokafka.producer.sender.Sender._do_txn_offset_commit = commit_offsets  # noqa: 
 def telling_first_cause(producer: aiokafka.AIOKafkaProducer) -> Iterator[None]:
     """What failed a transaction is raised, whoever touches it first afterwards.
 
-    aiokafka fails it in the background, a refused right say; who comes next only hears that there is no transaction.
+    aiokafka fails it in the background, a refused right say; who comes next only hears that there is no transaction,
+    and so do batches that it sends all the same.
     """
     try:
         yield
-    except (IllegalOperation, AssertionError) as error:
+    except (IllegalOperation, InvalidTxnState, AssertionError) as error:
         waiter = producer._txn_manager._transaction_waiter  # noqa: SLF001 - see above
         if waiter.done() and (cause := waiter.exception()) is not None:
             raise cause from error

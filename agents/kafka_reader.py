@@ -11,13 +11,10 @@ from contextlib import aclosing
 
 import aiokafka
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, OffsetOutOfRangeError, UnknownTopicOrPartitionError
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.errors import OffsetOutOfRangeError, UnknownTopicOrPartitionError
 
 from agents import clients, gaps
 from agents.kafka_client import BatchConsumer
-from agents.kafka_log import OURS
 from agents.lane import Batch, Lane
 from agents.unit_of_work import Fetched, Place
 
@@ -27,7 +24,6 @@ READ_LIMIT_MS = 200
 ALL_FULL_PAUSE_SECONDS = 0.002
 STALLED_SECONDS = 90.0  # longer than Kafka leaves a transaction open whose producer died, with its round of looking
 NS_PER_MS = 1_000_000
-COORDINATOR_PAUSE_SECONDS = 0.1
 
 
 class Reader:
@@ -149,53 +145,6 @@ async def read_table(
                 else:
                     table[record.key] = record.value
     return tables
-
-
-class Positions(dict[Place, int | None]):
-    """A group's committed offset of each place, None where it has none; `ours` are those that a lane told it."""
-
-    def __init__(self, committed: Mapping[Place, OffsetAndMetadata]) -> None:
-        super().__init__({place: one.offset if one.offset >= 0 else None for place, one in committed.items()})
-        self.ours = {place for place, one in committed.items() if one.metadata == OURS}
-
-    def of(self, places: Iterable[Place]) -> "Positions":
-        """The same, of these places only."""
-        some = Positions({})
-        some.update({place: self[place] for place in places})
-        some.ours = self.ours & some.keys()
-        return some
-
-
-async def committed_positions(bootstrap_servers: str, group: str, places: Iterable[Place]) -> Positions:
-    """Where the group is in each place."""
-    partitions = [TopicPartition(*place) for place in places]
-    admin = AIOKafkaAdminClient(**clients.to_kafka(bootstrap_servers))
-    await admin.start()
-    try:
-        async with asyncio.timeout(STALLED_SECONDS):
-            committed = await group_offsets(admin, group, partitions)
-    finally:
-        await admin.close()
-    nowhere = OffsetAndMetadata(-1, "")
-    return Positions({Place(*partition): committed.get(partition, nowhere) for partition in partitions})
-
-
-async def group_offsets(
-    admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
-) -> Mapping[TopicPartition, OffsetAndMetadata]:
-    """What the group committed. A broker without any group yet is still making its coordinator: wait for that."""
-    while True:
-        try:
-            offsets: Mapping[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
-                group, partitions=partitions
-            )
-        except GroupCoordinatorNotAvailableError:
-            await asyncio.sleep(COORDINATOR_PAUSE_SECONDS)
-        else:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise asyncio.CancelledError  # `wait_for`, in the client, loses one that comes just when it is done
-            return offsets
 
 
 Fetch = dict[TopicPartition, list[aiokafka.ConsumerRecord]]

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from agents.accounting import Instruments
 from agents.decide import DecideWork
+from agents.group_positions import Positions
 from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
-from agents.kafka_reader import Positions
 from agents.lane import Lane
 from agents.map_topics import FollowingLane, MapTopics
 from agents.pace import Pace

@@ -19,8 +19,9 @@ from msgspec import Struct
 
 from agents import clients, journal_dump, source_positions
 from agents.dlq import letters
+from agents.group_positions import committed_positions
 from agents.kafka_log import KafkaLog, lane_id
-from agents.kafka_reader import committed_positions, committed_records, read_table
+from agents.kafka_reader import committed_records, read_table
 from agents.replay import Replay
 from agents.unit_of_work import Place, Record
 from agents.verify import as_published, id_of, state_position

@@ -3,7 +3,7 @@
 from typing import NamedTuple, NoReturn
 
 from agents import stop
-from agents.kafka_reader import Positions
+from agents.group_positions import Positions
 from agents.source_positions import SourcePositions, begun_with, taken_from
 from agents.unit_of_work import Place
 from streams import topics

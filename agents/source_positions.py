@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from agents.kafka_reader import Positions, read_table
+from agents.group_positions import Positions
+from agents.kafka_reader import read_table
 from agents.unit_of_work import Outputs, Place, Record
 from streams import topics
 from streams.partition_record import SOURCES_KEY, DamagedState

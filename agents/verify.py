@@ -16,7 +16,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct, field
 
 from agents import journal_dump
-from agents.kafka_reader import committed_positions, committed_records, read_table
+from agents.group_positions import committed_positions
+from agents.kafka_reader import committed_records, read_table
 from agents.replay import Replay
 from agents.sources import OURS
 from agents.topic_admin import partition_counts

@@ -2,6 +2,7 @@
 
 import asyncio
 import faulthandler
+import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -128,7 +129,13 @@ def main() -> NoReturn:
         asyncio.run(access_check.require(known, read))
     except access_check.AccessRefusedError as error:
         stop.at_once(stop.Code.ACCESS_REFUSED, "access_refused", error=str(error))
-    run(known, ticks, limits, read)
+    code = 0
+    try:
+        run(known, ticks, limits, read)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    logging.shutdown()
+    os._exit(code)  # Faust's thread goes on for ever where the broker is away; all else is done
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from msgspec import Struct
 
 from agents import clients
 from agents.audit.metrics import Scraped
+from agents.group_positions import committed_positions
 from agents.journal_dump import JournalError
-from agents.kafka_reader import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, READ_LIMIT_MS, STALLED_SECONDS, committed_positions
+from agents.kafka_reader import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, READ_LIMIT_MS, STALLED_SECONDS
 from agents.topic_admin import MissingTopic, every, partition_counts
 from agents.unit_of_work import Place
 from streams import topics

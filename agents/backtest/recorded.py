@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from agents.audit.log import Span, opened
 from agents.backtest.course import DIGEST_BYTES, digest
-from agents.kafka_reader import committed_positions
+from agents.group_positions import committed_positions
 from agents.unit_of_work import Place
 from streams import sources, topics
 

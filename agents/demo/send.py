@@ -23,8 +23,8 @@ from agents import clients
 from agents.clock import EVENT_STEP_MS
 from agents.demo.generator import SourceRecord
 from agents.demo.timeline import DAY_MS
+from agents.group_positions import group_offsets
 from agents.kafka_log import append_batches
-from agents.kafka_reader import group_offsets
 from agents.unit_of_work import Place, Record
 from streams import topics
 from streams.journal import Tick, encode_entry

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import Struct
 
 from agents import clients
-from agents.kafka_reader import group_offsets
+from agents.group_positions import group_offsets
 from streams import topics
 from streams.topics import Topic
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from agents.kafka_reader import committed_positions
+from agents.group_positions import committed_positions
 from agents.topic_admin import partition_counts
 from agents.unit_of_work import Place
 from faults.schedule import Step

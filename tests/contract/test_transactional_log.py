@@ -16,8 +16,9 @@ from aiokafka import TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from agents import topic_admin
+from agents.group_positions import committed_positions
 from agents.kafka_log import BATCH_BYTES_MAX, KafkaLog
-from agents.kafka_reader import committed_positions, committed_records, read_table
+from agents.kafka_reader import committed_records, read_table
 from agents.unit_of_work import Outputs, Place, Record, carry_out
 from streams import topics
 from tests.simulation.clients import Client, installed

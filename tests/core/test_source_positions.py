@@ -3,8 +3,8 @@
 import pytest
 from aiokafka.structs import OffsetAndMetadata
 
+from agents.group_positions import Positions
 from agents.kafka_log import OURS
-from agents.kafka_reader import Positions
 from agents.source_positions import SourcePositions, begun_with, record, taken_from
 from agents.unit_of_work import Outputs, Place
 from streams.partition_record import SOURCES_KEY, DamagedState

@@ -14,7 +14,7 @@ import pytest
 from agents import rebuild, source_positions
 from agents.demo.generator import generate
 from agents.demo.send import send
-from agents.kafka_reader import committed_positions
+from agents.group_positions import committed_positions
 from agents.stack import Stack
 from agents.unit_of_work import Place
 from agents.verify import live_tables, settled

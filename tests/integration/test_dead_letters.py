@@ -16,8 +16,9 @@ from aiokafka.errors import KafkaError
 
 from agents.dlq import letters
 from agents.dlq.replay import TRANSACTIONAL_ID
+from agents.group_positions import committed_positions
 from agents.intake import journal_place
-from agents.kafka_reader import committed_positions, committed_records
+from agents.kafka_reader import committed_records
 from agents.stack import Stack
 from agents.unit_of_work import Place
 from agents.verify import settled

@@ -19,7 +19,7 @@ from agents import config_apply, config_files, journal_dump, settings, sources, 
 from agents.demo.generator import generate
 from agents.demo.poison import Poisoned
 from agents.demo.send import send
-from agents.kafka_reader import committed_positions
+from agents.group_positions import committed_positions
 from agents.stack import Stack
 from agents.unit_of_work import Place
 from faults.uneven import grow, uneven

@@ -13,7 +13,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaTimeoutError, MessageSize
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.util import commit_structure_validate
 
-from agents import kafka_log, kafka_reader, topic_admin
+from agents import group_positions, kafka_log, kafka_reader, topic_admin
 from agents.unit_of_work import Place, Record
 from tests.simulation.cluster import Cluster, Stored
 
@@ -225,7 +225,7 @@ def installed() -> Iterator[None]:
         stack.enter_context(patch.object(kafka_log, "fill", fill))
         stack.enter_context(patch.object(kafka_reader, "_consumer", Consumer))
         stack.enter_context(patch.object(kafka_reader, "_ends", ends))
-        stack.enter_context(patch.object(kafka_reader, "AIOKafkaAdminClient", Admin))
+        stack.enter_context(patch.object(group_positions, "AIOKafkaAdminClient", Admin))
         stack.enter_context(patch.object(topic_admin, "AIOKafkaAdminClient", Admin))
         yield
 

@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 from agents import assignment, lane, pipeline, recovered
 from agents.decide import DecideWork
+from agents.group_positions import Positions
 from agents.kafka_log import KafkaLog
-from agents.kafka_reader import Positions
 from agents.lane import Batch, Lane
 from agents.unit_of_work import NOT_NOW, Fetched, Outputs, Place
 from streams import topics, turn
