@@ -10,8 +10,8 @@ a state behind that every worker refuses, and begins again.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient
@@ -66,10 +66,7 @@ async def rebuild(kafka: str, progress: Callable[[int, int], object] = lambda *_
         JournalError, MissingTopic: a record of the journal is no entry; there is no journal.
         KafkaError, TimeoutError: the broker is out of reach.
     """
-    await without_workers(kafka)
-    logs = [KafkaLog(kafka, lane_id(topics.APP, number), topics.APP) for number in range(topics.PARTITIONS)]
-    try:
-        await asyncio.gather(*(log.start() for log in logs))
+    async with fenced(kafka) as logs:
         tables = await read_table(kafka, topics.CHANGELOG.name, range(topics.PARTITIONS))
         reached = await _reached(kafka, tables)
         made = await _made(kafka, reached, progress)
@@ -77,6 +74,20 @@ async def rebuild(kafka: str, progress: Callable[[int, int], object] = lambda *_
             await _written(log, number, tables[number], made[number], reached[number])
             for number, log in enumerate(logs)
         ]
+
+
+@asynccontextmanager
+async def fenced(kafka: str) -> AsyncIterator[list[KafkaLog]]:
+    """The workers' producers, by partition number: no worker can commit any more, and what was open is settled.
+
+    Raises:
+        RebuildError: workers run.
+    """
+    await without_workers(kafka)
+    logs = [KafkaLog(kafka, lane_id(topics.APP, number), topics.APP) for number in range(topics.PARTITIONS)]
+    try:
+        await asyncio.gather(*(log.start() for log in logs))
+        yield logs
     finally:
         await asyncio.gather(*(log.stop() for log in logs))
 

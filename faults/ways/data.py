@@ -47,7 +47,8 @@ async def gap(target: Target, _: Step) -> int:
     """Retention passed the group's offset: workers must stop and say what is gone, until somebody accepts it."""
     kafka = target.stack.kafka
     async with away(target):
-        place, first, last = await _some_unread(kafka)
+        async with rebuild.fenced(kafka):  # else what killed workers had open hides how far they were
+            place, first, last = await _some_unread(kafka)
         target.load.forgo(await _reasons(kafka, place, first, last))
         await damages.cut(kafka, place, last + 1)
     told = f"{place.topic}, partition {place.partition}: offsets {first} to {last} are gone"
