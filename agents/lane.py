@@ -153,7 +153,8 @@ class Lane:
         tells = began_at >= self._told_at + TOLD_EVERY_SECONDS or not outputs.positions
         told = {place: position for place, position in positions.items() if position is not None} if tells else NOT_NOW
         await carry_out(self._log, outputs, told)
-        self._pace.took(now() - began_at)
+        if outputs.records:  # one without anything asks nothing of the broker, and takes no time
+            self._pace.took(now() - began_at)
         self.positions.update(outputs.positions)
         if tells:
             self._told, self._told_at = positions, began_at
