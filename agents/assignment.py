@@ -133,8 +133,8 @@ class Assignment:
             if holding.lane is None:
                 self.tables[number] = tables[number]
                 holding.lane = self._stages.take_up(number, holding.log, tables[number], found)
-            else:
-                holding.lane.positions |= found
+            elif found:
+                holding.lane.read_also(self._stages.grown(number, found))
         reader = await self._begun_reader()
         if generation != self._generation:
             await _stop(reader)

@@ -75,6 +75,11 @@ class Lane:
         if self._task is None:
             self._task = asyncio.ensure_future(self._run())
 
+    def read_also(self, positions: dict[Place, int | None]) -> None:
+        """More places, and where they begin; the next transaction tells the group."""
+        self.positions |= positions
+        self._told_at = float("-inf")
+
     async def drain(self) -> None:
         """Forget what is queued (it will be read again), wait for the unit under way, and let the group know."""
         self._queue.clear()
@@ -153,8 +158,7 @@ class Lane:
         tells = began_at >= self._told_at + TOLD_EVERY_SECONDS or not outputs.positions
         told = {place: position for place, position in positions.items() if position is not None} if tells else NOT_NOW
         await carry_out(self._log, outputs, told)
-        if outputs.records:  # one without anything asks nothing of the broker, and takes no time
-            self._pace.took(now() - began_at)
+        self._pace.took(now() - began_at)
         self.positions.update(outputs.positions)
         if tells:
             self._told, self._told_at = positions, began_at

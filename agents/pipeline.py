@@ -12,7 +12,7 @@ from agents.kafka_log import KafkaLog
 from agents.lane import Lane
 from agents.map_topics import FollowingLane, MapTopics
 from agents.pace import Pace
-from agents.recovered import recovered
+from agents.recovered import begun, recovered
 from agents.rules_shown import RulesShown
 from agents.source_positions import SourcePositions
 from agents.sources import OURS
@@ -45,6 +45,9 @@ class Stages(Protocol):
 
         Its producer is fenced, `table` is the number's recovered state.
         """
+
+    def grown(self, number: int, committed: Positions) -> dict[Place, int | None]:
+        """Where reading begins in places that a number got since it was taken up."""
 
     def let_go(self, numbers: Iterable[int]) -> None:
         """These are another worker's now, or were never taken up."""
@@ -93,6 +96,7 @@ class Pipeline:
         self.topics: tuple[str, ...] = (*sources.names, topics.JOURNAL.name)
         self.partitions = topics.PARTITIONS
         self.works: dict[int, DecideWork] = {}
+        self._read: dict[int, SourcePositions] = {}
         self._views = views
         self._instruments = instruments
         self._pace = pace or Pace()
@@ -103,19 +107,25 @@ class Pipeline:
 
     def take_up(self, number: int, log: KafkaLog, table: dict[bytes, bytes], committed: Positions) -> Lane:
         """Build a number's lane. Where it goes on, its own state says; what the group was told may lag."""
-        partition, sources = recovered(number, table, committed)
-        metrics = self._instruments.metrics
+        journal, metrics = Place(topics.JOURNAL.name, number), self._instruments.metrics
+        partition, sources = recovered(number, table, committed[journal])
+        positions = begun(number, sources, committed.of(place for place in committed if place != journal))
+        positions[journal] = partition.position + 1 if partition.position >= 0 else None
         self.works[number] = DecideWork(number, partition, self._views, metrics, self._rules_shown)
         intake = IntakeWork(self.partitions, metrics, self._limits, sources.notes, self._sources)
         self._views.assign(number, table)
-        positions = {place: sources.of(place) for place in committed}
-        positions[Place(topics.JOURNAL.name, number)] = partition.position + 1 if partition.position >= 0 else None
+        self._read[number] = sources
         work = BothWork(intake, self.works[number], sources)
         return self._lane(number, log, work, positions, self._instruments, pace=self._pace)
+
+    def grown(self, number: int, committed: Positions) -> dict[Place, int | None]:
+        """As a lane's beginning: an operator may have set it, and the state knows what others read."""
+        return begun(number, self._read[number], committed)
 
     def let_go(self, numbers: Iterable[int]) -> None:
         """Their views and rules are another worker's to show."""
         for number in numbers:
             self.works.pop(number, None)
+            self._read.pop(number, None)
             self._views.revoke(number)
             self._rules_shown.drop(number)

@@ -4,7 +4,7 @@ from typing import NamedTuple, NoReturn
 
 from agents import stop
 from agents.group_positions import Positions
-from agents.source_positions import SourcePositions, begun_with, taken_from
+from agents.source_positions import SourcePositions, taken_from
 from agents.unit_of_work import Place
 from streams import topics
 from streams.partition import Partition
@@ -20,24 +20,30 @@ class Recovered(NamedTuple):
     sources: SourcePositions
 
 
-def recovered(number: int, table: dict[bytes, bytes], told: Positions) -> Recovered:
+def recovered(number: int, table: dict[bytes, bytes], told: int | None) -> Recovered:
     """The partition, and where it is in its sources; ends the process if something is missing.
 
     Args:
         number: the partition's.
         table: the last value of each key.
-        told: up to where the group was told that its places were read. It may lag behind the state; ahead of it,
-            records were taken in or decisions published whose state is gone, and going on would do it again.
+        told: up to where the group was told that the journal was read. It may lag behind the state; ahead of it,
+            decisions were published whose state is gone, and going on would publish them again.
     """
-    journal = Place(topics.JOURNAL.name, number)
     try:
-        kept = taken_from(table)
+        sources = SourcePositions(taken_from(table))
         partition = Partition(table)
-        _require_as_far(partition.position + 1, told[journal] or 0)
-        begun = begun_with(kept, told.of(place for place in told if place != journal))
+        _require_as_far(partition.position + 1, told or 0)
     except DamagedState as damage:
         refuse(number, str(damage))
-    return Recovered(partition, SourcePositions(begun))
+    return Recovered(partition, sources)
+
+
+def begun(number: int, sources: SourcePositions, told: Positions) -> dict[Place, int | None]:
+    """Where reading begins in these places of the sources; ends the process where the state lost something of them."""
+    try:
+        return sources.begin(told)
+    except DamagedState as damage:
+        refuse(number, str(damage))
 
 
 def _require_as_far(known: int, told: int) -> None:

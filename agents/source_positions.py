@@ -53,12 +53,12 @@ def begun_with(kept: Kept, told: Positions) -> Kept:
     """
     begun = dict(kept)
     for place, position in told.items():
-        known = kept[place][0] if place in kept else -1
-        if position is None or (place in told.ours and position <= known):
+        at = kept[place][0] if place in kept else -1
+        if position is None or (place in told.ours and position <= at):
             continue
         if place in told.ours:
             raise DamagedState(
-                f"{place.topic}, partition {place.partition} was read up to offset {position}, the state says {known}"
+                f"{place.topic}, partition {place.partition} was read up to offset {position}, the state says {at}"
             )
         begun[place] = (position, "")
     return begun
@@ -76,12 +76,17 @@ class SourcePositions:
         """What was noted beside positions."""
         return {place: note for place, (_, note) in self._kept.items() if note}
 
-    def of(self, place: Place) -> int | None:
-        """The first record not yet taken in; None is the oldest."""
-        return self._kept[place][0] if place in self._kept else None
+    def begin(self, told: Positions) -> dict[Place, int | None]:
+        """The first record not yet taken in of each place that the group was asked for; None is the oldest.
+
+        Raises:
+            DamagedState: as `begun_with`.
+        """
+        self._kept, self._is_written = begun_with(self._kept, told), False
+        return {place: self._kept[place][0] if place in self._kept else None for place in told}
 
     def note(self, outputs: Outputs, read: Mapping[Place, object], changelog: Place) -> None:
-        """Have a unit of work write them too, if it `read` from sources; the first one does in any case.
+        """Have a unit of work write them too, if it `read` from sources; the first one after a beginning in any case.
 
         With it the group is told, and its word isn't an operator's any more.
         """

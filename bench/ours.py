@@ -121,6 +121,10 @@ class JobStages:
         work = JobWork(source, self._options, table, self._meter)
         return Lane(number, log, work, positions, self._instruments, pace=self._pace)
 
+    def grown(self, number: int, committed: Mapping[Place, int | None]) -> dict[Place, int | None]:
+        """The source of a benchmark doesn't grow."""
+        raise NotImplementedError(f"number {number} grew by {', '.join(map(str, committed))}")
+
     def let_go(self, numbers: Iterable[int]) -> None:
         """Nothing else knows of them."""
 

@@ -5,7 +5,7 @@ import selectors
 from collections.abc import Sequence
 from typing import Any
 
-from agents.pace import ALONE_EVERY, Pace
+from agents.pace import ALONE_EVERY, CLOCK_SECONDS, Pace
 
 LANES = 8
 EACH = 500
@@ -100,3 +100,11 @@ def test_a_turn_that_nobody_waits_for_any_more_is_anothers() -> None:
 
     with asyncio.Runner(loop_factory=MadeUpTime) as runner:
         assert runner.run(cancelled()) == EACH
+
+
+async def test_what_is_quicker_than_the_clock_counts_as_one_of_its_ticks() -> None:
+    pace = Pace()
+    for seconds in (0.0, CLOCK_SECONDS) * ALONE_EVERY:
+        async with pace:
+            pace.took(seconds)
+    assert pace.limit == 1

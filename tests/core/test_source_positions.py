@@ -59,6 +59,11 @@ def test_the_first_unit_writes_it_in_any_case_and_then_those_that_read() -> None
     assert written({}) == [record(KEPT).value]
     assert written({}) == []
     assert written({USAGE: 4}) == [record(KEPT | {USAGE: (4, "[0,0,1]")}).value], "what others read stays"
-    assert (positions.of(USAGE), positions.of(CARDS), positions.of(Place("new", 1))) == (4, 7, None)
     assert positions.notes == {CARDS: "[1,2,3]", USAGE: "[0,0,1]"}
-    assert adopted == ["the rest"] * 3
+    new = Place("new", 1)
+    told = Positions(
+        {CARDS: OffsetAndMetadata(-1, ""), RETIRED: OffsetAndMetadata(2, ""), new: OffsetAndMetadata(-1, "")}
+    )
+    assert positions.begin(told) == {CARDS: 7, RETIRED: 2, new: None}
+    assert written({}) == [record(KEPT | {USAGE: (4, "[0,0,1]"), RETIRED: (2, "")}).value], "an operator's word too"
+    assert adopted == ["the rest"] * 4

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 from unittest.mock import patch
 
-from agents import assignment, lane, pipeline, recovered
+from agents import assignment, lane, pipeline, source_positions
 from agents.decide import DecideWork
 from agents.group_positions import Positions
 from agents.kafka_log import KafkaLog
@@ -176,7 +176,7 @@ def group_believed() -> Iterator[None]:
     def begun_with(_: object, told: Positions) -> dict[Place, tuple[int, str]]:
         return {place: (position or 0, "") for place, position in told.items()}
 
-    with patch.object(recovered, "begun_with", begun_with):
+    with patch.object(source_positions, "begun_with", begun_with):
         yield
 
 
