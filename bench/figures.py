@@ -26,7 +26,8 @@ MILLION = 1_000_000
 HUNDRED = 100
 Result = TypeVar("Result", bound=Struct)
 COMMANDS = {
-    "latency": "python -m bench latency --save",
+    "latency": "python -m bench latency --rate 200 --rate 1000 --rate 5000 --save",
+    "latency-shares": "python -m bench latency --save",
     "latency-one-stage": 'python -m bench latency --program ours --program "Kafka Streams, RocksDB, 100 ms" --save',
     "latency-faults": "python -m bench latency-faults --save",
     "scaling": "python -m bench scale --save",
@@ -156,6 +157,7 @@ BLOCKS: dict[str, Callable[[Path], Iterator[str]]] = {
     "targets": _targets,
     "latency": lambda results: _latency(results, "latency"),
     "latency-one-stage": lambda results: _latency(results, "latency-one-stage"),
+    "latency-shares": lambda results: _latency(results, "latency-shares"),
     "latency-faults": _faults,
     "scaling": _scaling,
     "sizing": _sizing,

@@ -40,7 +40,8 @@ def test_what_is_not_measured_yet_says_how_to_measure_it(tmp_path: Path) -> None
     text = figures.filled(PAGE, tmp_path)
     assert "old figures" not in text
     assert text.count("kept\n") == len(figures.BLOCKS)
-    assert "Not measured yet: `python -m bench latency --save`" in block(text, "latency")
+    assert "Not measured yet: `python -m bench latency --rate 200 --rate 1000" in block(text, "latency")
+    assert "Not measured yet: `python -m bench latency --save`" in block(text, "latency-shares")
     assert "Not measured yet: `python -m bench scale --save`" in block(text, "hundredfold")
 
 

@@ -15,6 +15,7 @@ from bench.latency.points import Point, Range
 RESULT = Path("docs/results/latency.md")
 FAULTS_RESULT = Path("docs/results/latency-faults.md")
 ONE_STAGE_RESULT = Path("docs/results/latency-one-stage.md")
+SHARES_RESULT = Path("docs/results/latency-shares.md")
 SHARES = (10, 25, 50, 75, 90)
 SEARCH_BEGIN = 2_000.0
 CONFIRM_STEP = 0.9
@@ -56,7 +57,12 @@ def latency(  # noqa: PLR0913 - each is one thing that a caller may set, by name
             help="One stage instead (J1): a contestant, or NAME=COMMAND with {kafka} {source} {output} {folder}."
         ),
     ] = (),
-    save: Annotated[bool, Parameter(negative="", help=f"Write {RESULT} or {ONE_STAGE_RESULT}, and the JSON.")] = False,
+    save: Annotated[
+        bool,
+        Parameter(
+            negative="", help=f"Write {RESULT}, {ONE_STAGE_RESULT} or, without rates, {SHARES_RESULT}, and the JSON."
+        ),
+    ] = False,
 ) -> int:
     """How long from an event to its action, at an even pace that waits for nobody; exit code 1 when one was wrong."""
     plan = Plan(rate, share, warm_seconds, seconds, events, trial_seconds, confirm_seconds)
@@ -72,7 +78,7 @@ def latency(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     text = report.as_markdown(done)
     sys.stdout.write(text)
     if save:
-        page.keep(ONE_STAGE_RESULT if program else RESULT, text, done)
+        page.keep(ONE_STAGE_RESULT if program else RESULT if rate else SHARES_RESULT, text, done)
     return int(bool(report.wrong(done)))
 
 
