@@ -47,8 +47,7 @@ async def gap(target: Target, _: Step) -> int:
     """Retention passed the group's offset: workers must stop and say what is gone, until somebody accepts it."""
     kafka = target.stack.kafka
     async with away(target):
-        async with rebuild.fenced(kafka):  # else what killed workers had open hides how far they were
-            place, first, last = await _some_unread(kafka)
+        place, first, last = await _some_unread(kafka)
         target.load.forgo(await _reasons(kafka, place, first, last))
         await damages.cut(kafka, place, last + 1)
     told = f"{place.topic}, partition {place.partition}: offsets {first} to {last} are gone"
@@ -61,7 +60,7 @@ async def gap(target: Target, _: Step) -> int:
 
 @asynccontextmanager
 async def away(target: Target) -> AsyncIterator[None]:
-    """No worker runs meanwhile, and the group knows it."""
+    """No worker runs meanwhile, the group knows it, and what killed ones had open is settled: it would hide the rest."""
     slots = target.fleet.slots
     for slot in slots:
         slot.may_start.clear()
@@ -69,6 +68,8 @@ async def away(target: Target) -> AsyncIterator[None]:
     try:
         await asyncio.gather(*(slot.until_ended(slot.starts, ENDED_SECONDS_MAX) for slot in slots))
         await rebuild.without_workers(target.stack.kafka, GONE_SECONDS_MAX)
+        async with rebuild.fenced(target.stack.kafka):
+            pass
         yield
     finally:
         for slot in slots:
