@@ -60,7 +60,7 @@ async def gap(target: Target, _: Step) -> int:
 
 @asynccontextmanager
 async def away(target: Target) -> AsyncIterator[None]:
-    """No worker runs meanwhile, the group knows it, and what killed ones had open is settled: it would hide the rest."""
+    """No worker runs meanwhile, the group knows it, and what killed ones had open is settled, lest it hide the rest."""
     slots = target.fleet.slots
     for slot in slots:
         slot.may_start.clear()
