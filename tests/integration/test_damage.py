@@ -130,7 +130,7 @@ def test_a_source_topic_that_is_made_anew_under_a_worker_stops_it_and_is_then_re
             worker.kill()
             worker.wait()
     assert (code, "reading_failed" in log.read_text(), "LogReplaced" in log.read_text()) == (70, True, True)
-    assert f"{SOURCE.topic}, partition 0: " in log.read_text()
+    assert f"{SOURCE.topic}, partition " in log.read_text(), "whichever of them was asked for first"
     asyncio.run(rebuild.without_workers(kafka))
     code, said = ended(cluster)
     assert (code, f"ends at offset {refilled}, read up to {read}" in said) == (70, True), "nobody said to begin anew"
