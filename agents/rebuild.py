@@ -77,13 +77,13 @@ async def rebuild(kafka: str, progress: Callable[[int, int], object] = lambda *_
 
 
 @asynccontextmanager
-async def fenced(kafka: str) -> AsyncIterator[list[KafkaLog]]:
+async def fenced(kafka: str, seconds_max: float = GONE_SECONDS_MAX) -> AsyncIterator[list[KafkaLog]]:
     """The workers' producers, by partition number: no worker can commit any more, and what was open is settled.
 
     Raises:
         RebuildError: workers run.
     """
-    await without_workers(kafka)
+    await without_workers(kafka, seconds_max)
     logs = [KafkaLog(kafka, lane_id(topics.APP, number), topics.APP) for number in range(topics.PARTITIONS)]
     try:
         await asyncio.gather(*(log.start() for log in logs))

@@ -67,8 +67,7 @@ async def away(target: Target) -> AsyncIterator[None]:
         slot.kill(0.0)
     try:
         await asyncio.gather(*(slot.until_ended(slot.starts, ENDED_SECONDS_MAX) for slot in slots))
-        await rebuild.without_workers(target.stack.kafka, GONE_SECONDS_MAX)
-        async with rebuild.fenced(target.stack.kafka):
+        async with rebuild.fenced(target.stack.kafka, GONE_SECONDS_MAX):
             pass
         yield
     finally:
