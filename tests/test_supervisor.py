@@ -14,7 +14,7 @@ from agents.assignment import Assignment
 from agents.health import Health
 from agents.metrics import Metrics
 from agents.pipeline import Pipeline
-from agents.supervisor import pause_seconds
+from agents.supervisor import MEMORY, pause_seconds, worker_environment
 from agents.unit_of_work import Place
 from agents.views import Views
 from agents.watchdog import STUCK_SECONDS, Watchdog
@@ -27,6 +27,12 @@ NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens
 
 def test_pauses_double_from_half_a_second_to_ten() -> None:
     assert [pause_seconds(failures) for failures in (1, 2, 3, 5, 6, 100)] == [0.5, 1, 2, 8, 10, 10]
+
+
+def test_a_worker_keeps_its_memory_unless_the_operator_says_otherwise() -> None:
+    assert worker_environment({"A": "1"}, {"A": "2"}) == {**MEMORY, "A": "2"}
+    (name, *_) = MEMORY
+    assert worker_environment({name: "1"}, {})[name] == "1"
 
 
 class Time:
