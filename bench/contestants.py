@@ -79,7 +79,7 @@ def _bytewax(name: str, guarantee: str) -> Contestant:
     return Contestant(name, "bytewax", words, guarantee, keeps_offsets=False)
 
 
-OURS = Contestant("ours", environments.OURS, ("-m", "bench.ours"), EXACTLY_ONCE, jobs=("j0", "j1", "j1h"))
+OURS = Contestant("ours", environments.OURS, ("-m", "bench.ours"), EXACTLY_ONCE)
 ALL = {
     one.name: one
     for one in (
@@ -94,6 +94,7 @@ ALL = {
         _bytewax("Bytewax, recovery", AT_LEAST_ONCE),
         _bytewax("Bytewax", NO_GUARANTEE),
         _streams("Kafka Streams, RocksDB, 100 ms", EXACTLY_ONCE, "100", "rocksdb"),
+        _streams("Kafka Streams, RocksDB, 10 ms", EXACTLY_ONCE, "10", "rocksdb"),
         _streams("Kafka Streams, memory, 100 ms", EXACTLY_ONCE, "100", "memory"),
         _streams("Kafka Streams, RocksDB, 1 s", EXACTLY_ONCE, "1000", "rocksdb"),
         _streams("Kafka Streams, RocksDB, 100 ms, no cache", EXACTLY_ONCE, "100", "rocksdb", cache_mb="0"),

@@ -1,7 +1,8 @@
 """Job J1, "test purchase, then large", on bytes: a purchase and its customer's state in, an alert and new state out.
 
 A large purchase is an alert when the same card made small ones in the hour before it. J0 is the same without the rule,
-J1h without the count of all purchases.
+J1h without the count of all purchases. J1P is J1 on a source that has to be re-keyed first. J2 counts and sums up each
+customer's hours.
 """
 
 from collections.abc import Callable
@@ -10,11 +11,14 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-Job = Literal["j0", "j1", "j1h"]
-WINDOW_MS = 3_600_000
+Job = Literal["j0", "j1", "j1h", "j1p", "j2"]
+REKEYED_JOB: Job = "j1p"
+HOUR_MS = 3_600_000
+WINDOW_MS = HOUR_MS
 SMALL_MINOR = 200
 LARGE_MINOR = 50_000
 REMEMBERED_MAX = 16
+HOURS_KEPT_MAX = 24
 
 
 class Purchase(Struct, gc=False):
@@ -52,8 +56,18 @@ class Alert(Struct, omit_defaults=True):
     seen: int = -1
 
 
+class Hour(Struct):
+    """What is published of a customer's hour, counted from the epoch."""
+
+    customer_id: str
+    hour: int
+    count: int
+    sum_minor: int
+
+
 decode_purchase = msgspec.json.Decoder(Purchase).decode
 decode_state = msgspec.msgpack.Decoder(State).decode
+decode_hours = msgspec.msgpack.Decoder(dict[int, tuple[int, int]]).decode
 encode_state = msgspec.msgpack.Encoder().encode
 encode_alert = msgspec.json.Encoder().encode
 Outcome = tuple[bytes | None, bytes | None]  # the new state and what is published; None where there is none
@@ -92,7 +106,24 @@ def small_and_large(value: bytes, blob: bytes | None) -> Outcome:
     return (encode_state(state), alert) if alert else (None, None)
 
 
-RULES: dict[Job, Rule] = {"j0": large_only, "j1": every_purchase, "j1h": small_and_large}
+def each_hour(value: bytes, blob: bytes | None) -> Outcome:
+    """J2: count and sum of the purchase's hour, published at each update; a customer's latest hours are kept."""
+    purchase = decode_purchase(value)
+    hours, hour = decode_hours(blob) if blob else {}, purchase.occurred_at // HOUR_MS
+    count, sum_minor = hours.get(hour, (0, 0))
+    hours[hour] = (count + 1, sum_minor + purchase.amount_minor)
+    if len(hours) > HOURS_KEPT_MAX:
+        del hours[min(hours)]
+    return encode_state(hours), encode_alert(Hour(purchase.customer_id, hour, *hours[hour]))
+
+
+RULES: dict[Job, Rule] = {
+    "j0": large_only,
+    "j1": every_purchase,
+    "j1h": small_and_large,
+    REKEYED_JOB: every_purchase,
+    "j2": each_hour,
+}
 
 
 def _remember(purchase: Purchase, state: State) -> None:

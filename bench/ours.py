@@ -24,11 +24,13 @@ from agents.metrics import Metrics
 from agents.pace import Pace
 from agents.transport import BatchApp
 from agents.unit_of_work import Fetched, Outputs, Place, Record
-from bench.j1 import RULES, Job, Rule
+from bench.j1 import REKEYED_JOB, RULES, Job, Rule
 from bench.peers.meter import Meter
+from bench.rekey import Rekey
 
 PROGRAM = "ours"
-POSITION_KEY = b"\x00position"  # no customer's: in the same changelog, so in the same transaction
+POSITIONS_KEY = b"\x00positions"  # no customer's: in the same changelog, so in the same transaction
+decode_positions = msgspec.msgpack.Decoder(dict[str, int | None]).decode
 app = App(name="bench.ours", help="One job on our own parts; prints one JSON line.", help_format="plaintext")
 
 
@@ -48,26 +50,50 @@ class Options(Struct, frozen=True):
 
 
 class JobWork:
-    """The job for one partition, over `table`, its customers' states."""
+    """The job for one partition, over `table`, its customers' states. Positions are kept with them, by topic."""
 
-    def __init__(self, source: Place, options: Options, table: dict[bytes, bytes], meter: Meter) -> None:
-        self._source = source
-        self._out = Place(options.out, source.partition)
-        self._changelog = Place(changelog(options.group), source.partition)
+    def __init__(self, number: int, options: Options, table: dict[bytes, bytes], meter: Meter) -> None:
+        self.positions: dict[str, int | None] = dict.fromkeys(read(options))
+        if kept := table.pop(POSITIONS_KEY, None):
+            self.positions |= decode_positions(kept)
+        self._number = number
+        self._out = Place(options.out, number)
+        self._changelog = Place(changelog(options.group), number)
         self._rule: Rule = RULES[options.job]
+        self._rekey = Rekey(rekeyed(options), options.partitions) if options.job == REKEYED_JOB else None
+        self._source, self._decided = Place(options.topic, number), Place(read(options)[-1], number)
         self._table = table
         self._meter = meter
 
     def compute(self, fetched: Mapping[Place, Sequence[Fetched]]) -> Outputs:
         """Apply the rule to each record in order; a customer is written once, however often it changed."""
-        records = fetched.get(self._source)
-        if not records:
+        positions = {place: records[-1].offset + 1 for place, records in fetched.items()}
+        if not positions:
             return Outputs({}, lambda: None)
-        self._meter.taken(len(records))
-        rule, known = self._rule, self._table.get
+        purchases = fetched.get(self._decided, ())
+        changed, alerts = self._decide(purchases)
+        outputs = Outputs(positions, lambda: self._adopt(positions, changed, len(purchases), len(alerts)))
+        if self._rekey is not None:
+            outputs.records |= self._rekey.records(fetched.get(self._source, ()))
+        kept = self.positions | _by_topic(positions)
+        changes = [Record(key, blob) for key, blob in changed.items()]
+        outputs.records[self._changelog] = [*changes, Record(POSITIONS_KEY, msgspec.msgpack.encode(kept))]
+        if alerts:
+            outputs.records[self._out] = alerts
+        return outputs
+
+    def places(self) -> dict[Place, int | None]:
+        """Where reading goes on."""
+        return {Place(topic, self._number): position for topic, position in self.positions.items()}
+
+    def _decide(self, purchases: Sequence[Fetched]) -> tuple[dict[bytes, bytes], list[Record]]:
+        """The new states of customers, and the alerts."""
         changed: dict[bytes, bytes] = {}
-        alerts = []
-        for record in records:
+        alerts: list[Record] = []
+        rule, known = self._rule, self._table.get
+        if purchases:
+            self._meter.taken(len(purchases))
+        for record in purchases:
             key, value = record.key, record.value
             if key is None or value is None:
                 raise ValueError("a purchase has a key and a value")
@@ -76,20 +102,18 @@ class JobWork:
                 changed[key] = state
             if alert is not None:
                 alerts.append(Record(key, alert))
-        position = records[-1].offset + 1
-        changes = [Record(key, blob) for key, blob in changed.items()]
-        changes.append(Record(POSITION_KEY, msgspec.msgpack.encode(position)))
-        outputs = Outputs({self._source: position}, lambda: self._adopt(changed, len(records), len(alerts)))
-        outputs.records[self._changelog] = changes
-        if alerts:
-            outputs.records[self._out] = alerts
-        return outputs
+        return changed, alerts
 
-    def _adopt(self, changed: dict[bytes, bytes], events: int, alerts: int) -> None:
+    def _adopt(self, positions: Mapping[Place, int], changed: dict[bytes, bytes], events: int, alerts: int) -> None:
+        self.positions |= _by_topic(positions)
         self._table.update(changed)
         self._meter.outputs += alerts
         if self._meter.tick(events):
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _by_topic(positions: Mapping[Place, int]) -> dict[str, int]:
+    return {place.topic: position for place, position in positions.items()}
 
 
 class JobStages:
@@ -97,8 +121,8 @@ class JobStages:
 
     def __init__(self, options: Options, meter: Meter, instruments: Instruments) -> None:
         self.group = options.group
-        self.topics: tuple[str, ...] = (options.topic,)
-        self.journal = options.topic
+        self.topics = read(options)
+        self.journal = self.topics[-1]
         self.changelog = changelog(options.group)
         self.partitions = options.partitions
         self._options = options
@@ -115,11 +139,8 @@ class JobStages:
     ) -> Lane:
         """The lane of a number; where it goes on, its own state says."""
         self._meter.taken(0)  # before the first fetch, which takes as much as there is
-        source = Place(self._options.topic, number)
-        position = table.pop(POSITION_KEY, None)
-        positions = {source: msgspec.msgpack.decode(position, type=int) if position else None}
-        work = JobWork(source, self._options, table, self._meter)
-        return Lane(number, log, work, positions, self._instruments, pace=self._pace)
+        work = JobWork(number, self._options, table, self._meter)
+        return Lane(number, log, work, work.places(), self._instruments, pace=self._pace)
 
     def grown(self, number: int, committed: Mapping[Place, int | None]) -> dict[Place, int | None]:
         """The source of a benchmark doesn't grow."""
@@ -134,9 +155,20 @@ def changelog(group: str) -> str:
     return f"{group}-customers-changelog"
 
 
+def rekeyed(options: Options) -> str:
+    """The topic of purchases under their customers, where the source's are not."""
+    return f"{options.group}-by-customer"
+
+
+def read(options: Options) -> tuple[str, ...]:
+    """What is read; the last one is decided on."""
+    return (options.topic, rekeyed(options)) if options.job == REKEYED_JOB else (options.topic,)
+
+
 async def create_topics(options: Options) -> None:
-    """The output and the changelog, unless they are there."""
-    names = {options.out: {}, changelog(options.group): {"cleanup.policy": "compact"}}
+    """The output, the changelog and what is re-keyed, unless they are there."""
+    ours: dict[str, dict[str, str]] = {name: {} for name in (options.out, *read(options)[1:])}
+    names = ours | {changelog(options.group): {"cleanup.policy": "compact"}}
     new = [NewTopic(name, options.partitions, 1, topic_configs=settings) for name, settings in names.items()]
     admin = AIOKafkaAdminClient(bootstrap_servers=options.broker)
     await admin.start()

@@ -60,6 +60,18 @@ def test_a_program_that_fails_has_no_speed_and_says_why(tmp_path: Path, code: st
     assert ["no such option" in fault for fault in row.faults] == [True]
 
 
+@pytest.mark.parametrize(("job", "cards", "number"), [("j1p", 1, 3), ("j2", 2, 4)])
+async def test_our_program_re_keys_and_counts_hours(
+    stack: local_stack.Stack, tmp_path: Path, job: str, cards: int, number: int
+) -> None:
+    settings = Settings(events=2900, customers=50, fraud=0.1, cards=cards)
+    source = await sources.load_source(stack.kafka, settings, [job], tmp_path)
+    field = Field(stack.kafka, stack.pids["kafka"], tmp_path)
+    row = await peer_run.run(field, OURS, source, job, warmup=500, number=number)
+    assert row.faults == []
+    assert 0 < row.measured <= 2400
+
+
 async def test_our_program_is_right_and_a_wrong_output_is_found(stack: local_stack.Stack, tmp_path: Path) -> None:
     source = await sources.load_source(stack.kafka, Settings(events=3000, customers=50, fraud=0.1), ["j1"], tmp_path)
     field = Field(stack.kafka, stack.pids["kafka"], tmp_path)
