@@ -78,6 +78,10 @@ class Reader:
         except (ValueError, RecursionError) as error:
             return self._examine(value, error)
         event.position = -1  # the engine's to set; a source's could be too large for the journal
+        return self._accepted(value, event, received_ms)
+
+    def _accepted(self, value: bytes, event: Any, received_ms: int) -> AnyEvent | Rejected:
+        """The event, if the whole of the record is acceptable as well."""
         if (
             is_simple(value)
             and event.at_ms - received_ms <= self._future_max_ms

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from streams.card_numbers import is_simple
 from streams.dead_letters import Reason, Rejected, rejected
 from streams.events import AnyEvent, Event
 from streams.intake import SIZE_BYTES_MAX, Reader, general_fault
@@ -63,13 +62,7 @@ class MappedReader(Reader):
             return general_fault(value) or rejected(error.reason, f"{error.message}.", value)
         except msgspec.ValidationError as error:
             return general_fault(value) or self._event_fault(value, str(error))
-        if (
-            is_simple(value)
-            and event.at_ms - received_ms <= self._future_max_ms
-            and (not self._has_currency or event.currency in self._currencies)
-        ):
-            return cast("AnyEvent", event)
-        return self._doubt(value, event, received_ms)
+        return self._accepted(value, event, received_ms)
 
     def _made(self, given: Given) -> Any:
         made = given.made
