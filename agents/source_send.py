@@ -1,6 +1,7 @@
 """Source records from lines of JSON (`agents.source_lines`), sent to their topics as a source system would."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any
@@ -11,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from agents import clients
 from agents.line_files import Line
 from agents.source_lines import EXPECTED, SourceRecord
-from agents.topic_admin import MissingTopic, partition_counts
+from agents.topic_admin import MissingTopic, partition_counts, retentions_ms
 from agents.verify import settled
 from streams import topics
 from streams.sources import Sources
@@ -62,6 +63,17 @@ async def send(bootstrap: str, several: list[SourceRecord], progress: Callable[[
             sent.append(await producer.send(one.topic, value, key=key, timestamp_ms=one.timestamp))
             progress(count)
         await asyncio.gather(*sent)
+
+
+async def too_old(bootstrap: str, several: list[SourceRecord], now_ms: int) -> dict[str, int]:
+    """How many of these records are older than their topics keep any, by topic: Kafka deletes such, read or not.
+
+    Raises:
+        KafkaError: the broker is out of reach.
+    """
+    kept_ms = await retentions_ms(bootstrap, sorted({one.topic for one in several}))
+    began_ms = {topic: now_ms - kept for topic, kept in kept_ms.items() if kept >= 0}
+    return dict(Counter(one.topic for one in several if one.timestamp < began_ms.get(one.topic, one.timestamp)))
 
 
 async def until_decided(bootstrap: str, sources: Sources, seconds_max: float) -> bool:

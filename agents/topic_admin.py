@@ -105,6 +105,22 @@ async def partition_counts(bootstrap: str) -> dict[str, int]:
         return await _counts(admin)
 
 
+async def retentions_ms(bootstrap: str, names: Iterable[str]) -> dict[str, int]:
+    """How long these topics keep a record, -1 is for ever; without those whose settings this user may not see.
+
+    Raises:
+        KafkaError: the broker is out of reach.
+    """
+    found: dict[str, int] = {}
+    async with _admin(bootstrap) as admin:
+        for response in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, one) for one in names]):
+            for code, _, _, name, entries in response.resources:
+                if not code:
+                    settings = {entry[0]: entry[1] for entry in entries}
+                    found[name] = int(settings["retention.ms"]) if "delete" in settings["cleanup.policy"] else -1
+    return found
+
+
 async def _counts(admin: Any) -> dict[str, int]:
     return {one["topic"]: len(one["partitions"]) for one in await admin.describe_topics()}
 

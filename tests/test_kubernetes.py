@@ -116,6 +116,13 @@ def test_the_page_makes_every_secret_with_its_keys() -> None:
         assert set(re.findall(r"--from-(?:file|literal)=([\w.-]+)=", made)) == keys
 
 
+def test_the_job_that_cannot_be_changed_goes_before_each_apply() -> None:
+    lines = PAGE.splitlines()
+    before = [lines[at - 1] for at, line in enumerate(lines) if line.startswith("kubectl apply -k")]
+    name = MANIFESTS["Job"]["metadata"]["name"]
+    assert before == [f"kubectl delete job {name} --namespace bellwether --ignore-not-found"] * 2
+
+
 def test_pods_run_commands_of_ours(bellwether: Callable[..., Ended]) -> None:
     said = [*CONTAINERS["Deployment"]["args"], *CONTAINERS["Job"]["args"][0].split(" && ")]
     assert said[0] == "worker"
@@ -162,7 +169,8 @@ def test_workers_follow_the_lag_of_our_group_and_are_never_more_than_partitions(
     assert trigger["metadata"]["consumerGroup"] == topics.APP
     assert trigger["metadata"]["bootstrapServers"] == SERVERS[settings.KAFKA]
     assert trigger["authenticationRef"]["name"] == MANIFESTS["TriggerAuthentication"]["metadata"]["name"]
-    assert MANIFESTS["Deployment"]["spec"]["replicas"] == scaled["minReplicaCount"]
+    assert "replicas" not in MANIFESTS["Deployment"]["spec"], "each apply would undo what KEDA said"
+    assert f"kubectl scale --namespace bellwether deployment/worker --replicas={scaled['minReplicaCount']}\n" in PAGE
 
 
 def test_the_image_is_of_the_version_that_compose_builds() -> None:

@@ -1,6 +1,7 @@
 """`bellwether send`: source records from a file, to try it out."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from agents.cli.output import (
     settings,
 )
 
+NS_PER_MS = 1_000_000
 app = App(
     name="send",
     help="""Send source records from a file to their topics, as a source system would.
@@ -33,7 +35,8 @@ For example:
 
 One record a line, {"topic": …, "key": …, "value": …, "timestamp": milliseconds}, in that order: what bellwether
 generate writes, and bellwether replay reads. A line that is no record, or a topic that isn't there: nothing is sent.
-It needs the right to write to these topics, which workers and operators don't have.
+It needs the right to write to these topics, which workers and operators don't have. A record older than its topic keeps
+any is deleted by Kafka within minutes, and a worker that hadn't read it stops: send such to topics that keep them.
 """,
     help_format="plaintext",
 )
@@ -57,6 +60,9 @@ def send(file: File, /, *, wait: Wait = 0, json: Json = False) -> int:
     with progress() as bar:
         task = bar.add_task("Sending", total=len(several))
         on_kafka(kafka, source_send.send(kafka, several, lambda count: bar.update(task, completed=count)))
+    if old := on_kafka(kafka, source_send.too_old(kafka, several, time.time_ns() // NS_PER_MS)):
+        told = ", ".join(f"{count} of {topic}" for topic, count in sorted(old.items()))
+        message(f"Older than their topic keeps records, and deleted soon, read or not: {told}.", style="yellow")
     is_decided = bool(wait) and on_kafka(kafka, source_send.until_decided(kafka, sources(), wait))
     if json:
         print_json({"sent": len(several), "decided": is_decided if wait else None})

@@ -54,6 +54,7 @@ def test_records_are_sent_as_they_stand_and_waited_for(
     nobody = bellwether("send", str(file), "--wait", "0.2", "--json")
     assert (nobody.code, json.loads(nobody.out)) == (1, {"sent": 3, "decided": False})
     assert "Is a worker running?" in nobody.err
+    assert "deleted soon, read or not: 1 of purchases, 2 of usage." in nobody.err
     [bought] = asyncio.run(kept(cluster.kafka, PURCHASES))
     assert (bought.key, bought.timestamp, json.loads(bought.value)["customer"]) == (b"anna", 1000, "anna")
     used = asyncio.run(kept(cluster.kafka, USAGE))
