@@ -1,14 +1,24 @@
 """A customer as other systems see it: the 360 degree view, made from the state alone, so it can always be rebuilt."""
 
-from typing import Any
-
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from streams import state
+from streams.facts import Dossier
+from streams.named import as_json, joined
+from streams.periods import Periods
+from streams.state import Brief, Held, Proposal
 
-SCALARS = {str, int, float, bool, type(None)}  # most of a state; they need no look inside
-COUNTED = ("card_used_at_ms", "margins", "touches", "uses")
+_encode = msgspec.json.Encoder().encode
+
+
+class Counted(Struct):
+    """What almost every event changes, of `Facts`."""
+
+    card_used_at_ms: int
+    margins: Periods
+    touches: Periods
+    uses: dict[str, int]
 
 
 class View(Struct, frozen=True):
@@ -34,31 +44,15 @@ def describe(name: str, blob: bytes) -> View:
     document = {
         "customer": name,
         "position": customer.position,
-        "facts": {**_named(dossier), **{name: _plain(getattr(facts, name)) for name in COUNTED}},
+        "facts": joined(as_json(dossier, Dossier), as_json(facts, Counted)),
         "risk": dossier.risk,
         "rank_minor": rank,
-        "waiting": [
-            {"reason": held.reason, "until_ms": held.until_ms, **_named(held.proposal)} for held in customer.held
-        ],
+        "waiting": [_waiting(held) for held in customer.held],
         "due_ms": customer.due,
-        "decisions": [_named(brief) for brief in customer.decisions],
+        "decisions": Raw(as_json(customer.decisions, list[Brief])),
     }
-    return View(name, customer.position, msgspec.json.encode(document), rank)
+    return View(name, customer.position, _encode(document), rank)
 
 
-def _named(record: Struct) -> dict[str, Any]:
-    """A stored record with its field names, which the store leaves out."""
-    return {
-        name: value if type(value) in SCALARS else _plain(value)
-        for name, value in msgspec.structs.asdict(record).items()
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Struct):
-        return _named(value)
-    if isinstance(value, dict):
-        return {key: one if type(one) in SCALARS else _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [one if type(one) in SCALARS else _plain(one) for one in value]
-    return value
+def _waiting(held: Held) -> Raw:
+    return joined(_encode({"reason": held.reason, "until_ms": held.until_ms}), as_json(held.proposal, Proposal))

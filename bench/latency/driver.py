@@ -23,6 +23,7 @@ from bench.latency.schedule import NS, Schedule
 LEAD_SECONDS = 0.2
 SLACK_NS = 50_000  # time enough to look after acknowledgements
 WAIT_NS_MIN = 1_500_000  # waits for them are counted in whole milliseconds, and must not make the next event late
+TOGETHER_NS = 500_000  # what falls due so soon after a wait is sent with the next: waking up costs more than sending
 ACKNOWLEDGED_EVERY = 16  # events: where there never is time, they are looked after all the same
 FLUSH_SECONDS_MAX = 300.0
 METADATA_SECONDS = 20.0
@@ -109,7 +110,7 @@ class Driver:
     def _send_all(self, schedule: Schedule) -> None:
         job, produce, poll = self._order.job, self._producer.produce, self._producer.poll
         source, monotonic_ns, record_late = job.source, time.monotonic_ns, self._late.record_value
-        wall_ns = time.time_ns() - monotonic_ns()
+        wall_ns, woken_ns = time.time_ns() - monotonic_ns(), 0
         for number in schedule.numbers:
             due_ns = schedule.due_ns(number)
             key, value = job.record(number, (wall_ns + due_ns) // 1_000_000)
@@ -117,8 +118,9 @@ class Driver:
                 poll((left_ns - WAIT_NS_MIN / 2) / NS)  # returns with each, whose age is told by when it is seen
             if left_ns > SLACK_NS or number % ACKNOWLEDGED_EVERY == 0:
                 poll(0)
-            if (left_ns := due_ns - monotonic_ns()) > 0:
-                time.sleep(left_ns / NS)
+            if due_ns > monotonic_ns():
+                woken_ns = max(due_ns, woken_ns + TOGETHER_NS)
+                time.sleep(max(0, woken_ns - monotonic_ns()) / NS)
             if job.asks(number):
                 produce(source, value, key, on_delivery=self._noter(number, monotonic_ns()))
             else:
