@@ -30,6 +30,10 @@ from aiokafka.record.default_records import DefaultRecord
 from agents.unit_of_work import Record
 
 aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002  # seconds between transactions; 0.02 as shipped sets the latency
+# A fetch costs client and broker a millisecond or more, however little it brings. Where much comes in they would follow
+# each other without a pause, and take the cores that transactions need: docs/decisions/0015-fetches-gather.md.
+GATHER_SECONDS = 0.005
+LITTLE_BYTES = 4096
 COORDINATOR_SECONDS = 1.0  # by then it has loaded some ten thousand offsets
 MS_PER_SECOND = 1000
 UNKNOWN: int = UnknownTopicOrPartitionError.errno
@@ -110,23 +114,33 @@ class BatchConsumer(aiokafka.AIOKafkaConsumer):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._gone: set[TopicPartition] = set()
+        self._next_fetch_at: dict[int, float] = {}  # by broker
         self._send = self._client.send
         self._client.send = self._answered
 
     async def _answered(self, node_id: int, request: Any, **options: Any) -> Any:
-        """What a broker answers. A partition that it had and doesn't know any more is noted: the topic was deleted.
+        """What a broker answers; it is asked for records when there may be enough for a fetch."""
+        if not isinstance(request, FetchRequest):
+            return await self._send(node_id, request, **options)
+        await asyncio.sleep(max(0.0, self._next_fetch_at.get(node_id, 0.0) - time.monotonic()))
+        asked_at = time.monotonic()
+        answer = await self._send(node_id, request, **options)
+        brought_bytes = sum(len(one[-1] or b"") for _, partitions in answer.topics for one in partitions)
+        self._next_fetch_at[node_id] = asked_at + (GATHER_SECONDS if brought_bytes > LITTLE_BYTES else 0.0)
+        self._note_gone(answer)
+        return answer
+
+    def _note_gone(self, answer: Any) -> None:
+        """Note partitions that a broker had and doesn't know any more: the topic was deleted.
 
         aiokafka waits until it is there again, and goes on in the middle of another log. One that never answered may be
         so new that this broker hasn't heard of it.
         """
-        answer = await self._send(node_id, request, **options)
-        if isinstance(request, FetchRequest):
-            for topic, partitions in answer.topics:
-                for one in partitions:
-                    if one[1] == UNKNOWN:
-                        place = TopicPartition(topic, one[0])
-                        self._gone.update([place] if self.highwater(place) is not None else ())
-        return answer
+        for topic, partitions in answer.topics:
+            for one in partitions:
+                if one[1] == UNKNOWN:
+                    place = TopicPartition(topic, one[0])
+                    self._gone.update([place] if self.highwater(place) is not None else ())
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[DefaultRecord]]:
         """All records fetched of these partitions; waits for some, empty when none came in time.

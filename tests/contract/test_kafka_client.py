@@ -15,6 +15,7 @@ from aiokafka.errors import CorruptRecordException, OffsetOutOfRangeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
+from agents import kafka_client
 from agents.kafka_client import BatchConsumer, _committed, fill
 from agents.stack import Stack
 from agents.unit_of_work import Record
@@ -101,6 +102,22 @@ async def test_nothing_new_is_nothing_after_the_time(stack: Stack, place: TopicP
         end = (await consumer.end_offsets([place]))[place]
         consumer.seek(place, end)
         assert await consumer.getmany(place, timeout_ms=50) == {}
+
+
+async def test_after_a_fetch_that_brought_much_more_is_let_gather_and_else_nobody_waits(
+    stack: Stack, place: TopicPartition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_client, "GATHER_SECONDS", 60.0)
+    consumer = BatchConsumer(bootstrap_servers=stack.kafka, **SETTINGS)
+    consumer.assign([place])
+    async with consumer, aiokafka.AIOKafkaProducer(bootstrap_servers=stack.kafka) as producer:
+        consumer.seek(place, (await consumer.end_offsets([place]))[place])
+        for value in (b"little", b"little", bytes(kafka_client.LITTLE_BYTES)):
+            await producer.send_and_wait(place.topic, value, partition=0)
+            [record] = (await consumer.getmany(place, timeout_ms=10_000))[place]
+            assert record.value == value
+        await producer.send_and_wait(place.topic, b"little", partition=0)
+        assert await consumer.getmany(place, timeout_ms=300) == {}
 
 
 def fetched(*, damaged: bool = False) -> PartitionRecords:
