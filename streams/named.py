@@ -2,7 +2,7 @@
 
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,15 +13,21 @@ _CONTAINERS = (dict, list, tuple)
 
 @cache
 def named(kind: Any) -> Any:
-    """The type whose values are written with the names of `kind`'s fields; `Any` where there are none in it."""
+    """The type whose values are written with the names of `kind`'s fields; `Any` where there are none in it.
+
+    Raises:
+        TypeError: records of several types may stand in one place; which it is, attributes don't tell.
+    """
     if isinstance(kind, type) and issubclass(kind, Struct):
         hints = get_type_hints(kind)
         return msgspec.defstruct(kind.__name__, [(one, named(hints[one])) for one in kind.__struct_fields__])
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in {Union, UnionType}:
-        several = [named(one) for one in arguments if one is not NoneType]
-        return several[0] | None if len(several) == 1 and several[0] is not Any else Any
-    if origin is Annotated or origin not in _CONTAINERS:
+        several = {named(one) for one in arguments if one is not NoneType}
+        if len(several) > 1:
+            raise TypeError(f"{kind} may be records of several types")
+        return several.pop() | None if several != {Any} else Any
+    if origin not in _CONTAINERS:
         return Any
     inner = [one if one is Ellipsis else named(one) for one in arguments]
     has_names = any(one is not Any and one is not Ellipsis for one in inner)

@@ -14,7 +14,7 @@ from streams.events import EVENT_TYPES
 from streams.journal import ConfigVersion, EventEntry, Source, Tick
 from streams.partition import JournalRecord, Partition
 from streams.partition_record import RESERVED_KEYS
-from streams.state import Customer
+from streams.state import Brief, Customer, Held
 from streams.view import Counted, describe
 from tests.core.any_entry import any_event
 
@@ -70,3 +70,8 @@ def test_a_view_is_what_a_look_at_each_field_gives(customers: dict[bytes, bytes]
 
 def test_what_has_no_names_is_passed_on_as_it_is() -> None:
     assert [named.named(kind) for kind in (int, list[int], dict[str, tuple[int, bool]], int | str | None)] == [Any] * 4
+
+
+def test_records_of_several_types_in_one_place_are_refused() -> None:
+    with pytest.raises(TypeError, match="several types"):
+        named.named(list[Brief | Held])
