@@ -111,14 +111,13 @@ async def retentions_ms(bootstrap: str, names: Iterable[str]) -> dict[str, int]:
     Raises:
         KafkaError: the broker is out of reach.
     """
-    found: dict[str, int] = {}
     async with _admin(bootstrap) as admin:
-        for response in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, one) for one in names]):
-            for code, _, _, name, entries in response.resources:
-                if not code:
-                    settings = {entry[0]: entry[1] for entry in entries}
-                    found[name] = int(settings["retention.ms"]) if "delete" in settings["cleanup.policy"] else -1
-    return found
+        described = [one async for one in _described(admin, names)]
+    return {
+        name: int(settings["retention.ms"]) if "delete" in settings["cleanup.policy"] else -1
+        for code, _, name, settings in described
+        if not code
+    }
 
 
 async def _counts(admin: Any) -> dict[str, int]:
@@ -157,15 +156,21 @@ def _is_new(name: str, code: int, text: list[str | None]) -> bool:
     return True
 
 
-async def _settings(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+async def _settings(admin: Any, names: Iterable[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
+    async for code, text, name, settings in _described(admin, names):
+        if code:
+            raise for_code(code)(f"settings of topic {name}: {text}")
+        found[name] = settings
+    return found
+
+
+async def _described(admin: Any, names: Iterable[str]) -> AsyncIterator[tuple[int, str, str, dict[str, str]]]:
+    """Error code, its text, topic and settings of each."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     for response in await admin.describe_configs(resources) if resources else ():
         for code, text, _, name, entries in response.resources:
-            if code:
-                raise for_code(code)(f"settings of topic {name}: {text}")
-            found[name] = {entry[0]: entry[1] for entry in entries}
-    return found
+            yield code, text, name, {entry[0]: entry[1] for entry in entries}
 
 
 def _missing(topic: Topic) -> Finding:
