@@ -18,7 +18,7 @@ from agents import crash_points, stop
 from agents.accounting import Instruments
 from agents.group_positions import Positions, committed_positions
 from agents.kafka_log import KafkaLog, lane_id
-from agents.kafka_reader import Reader, read_table
+from agents.kafka_reader import Reader, Table, read_into
 from agents.lane import Batch, Lane
 from agents.pipeline import Stages
 from agents.shares import NotSharedOut, Shares
@@ -53,7 +53,7 @@ class Assignment:
     def __init__(self, kafka: str, stages: Stages, instruments: Instruments) -> None:
         self.holdings: dict[int, Holding] = {}
         self.recovered = asyncio.Event()
-        self.tables: dict[int, dict[bytes, bytes]] = {}
+        self.tables: dict[int, Table] = {}
         self.shares = Shares(stages.partitions, (stages.journal, stages.changelog), stages.topics)
         self._kafka = kafka
         self._stages = stages
@@ -122,7 +122,8 @@ class Assignment:
         """Gives up if a rebalance comes meanwhile: the next recovery waits for this one's end."""
         generation, began_at = self._generation, monotonic()
         missing = {number: holding for number, holding in self.holdings.items() if holding.lane is None}
-        tables = await read_table(self._kafka, self._stages.changelog, missing, lambda: generation == self._generation)
+        tables = {number: self._stages.new_table() for number in missing}
+        await read_into(tables, self._kafka, self._stages.changelog, lambda: generation == self._generation)
         unknown = {number: holding.unknown() for number, holding in self.holdings.items()}
         positions = await self._positions([place for places in unknown.values() for place in places])
         crash_points.reached("P10")

@@ -6,7 +6,7 @@ and is never reused or sought, so a record of a stale position can't exist: ther
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, MutableMapping
 from contextlib import aclosing
 
 import aiokafka
@@ -123,28 +123,40 @@ async def committed_records(
         await consumer.stop()
 
 
-async def read_table(
-    bootstrap_servers: str, topic: str, numbers: Iterable[int], wanted: Callable[[], bool] = lambda: True
-) -> dict[int, dict[bytes, bytes]]:
+Table = MutableMapping[bytes, bytes]
+
+
+async def read_table(bootstrap_servers: str, topic: str, numbers: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
     """The last value of each key, per partition of a compacted topic.
+
+    Raises:
+        TimeoutError: nothing moved for a minute and a half.
+    """
+    tables: dict[int, dict[bytes, bytes]] = {number: {} for number in numbers}
+    await read_into(tables, bootstrap_servers, topic)
+    return tables
+
+
+async def read_into(
+    tables: Mapping[int, Table], bootstrap_servers: str, topic: str, wanted: Callable[[], bool] = lambda: True
+) -> None:
+    """The same, into empty tables by number of the partition.
 
     Ends early, with part of it, as soon as it isn't wanted any more.
 
     Raises:
         TimeoutError: nothing moved for a minute and a half.
     """
-    tables: dict[int, dict[bytes, bytes]] = {number: {} for number in numbers}
     async with aclosing(committed_records(bootstrap_servers, [Place(topic, number) for number in tables])) as reading:
         async for place, records in reading:
             if not wanted():
                 break
             table = tables[place.partition]
-            for record in records:
-                if record.value is None:
-                    table.pop(record.key, None)
-                else:
-                    table[record.key] = record.value
-    return tables
+            last = {record.key: record.value for record in records}
+            for key in [key for key, value in last.items() if value is None]:
+                del last[key]
+                table.pop(key, None)
+            table.update(last)
 
 
 Fetch = dict[TopicPartition, list[aiokafka.ConsumerRecord]]

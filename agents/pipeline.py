@@ -1,6 +1,6 @@
 """The pipeline in service: what a worker runs for each partition number, intake and decide."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, reduce
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from agents.decide import DecideWork
 from agents.group_positions import Positions
 from agents.intake import IntakeWork
 from agents.kafka_log import KafkaLog
+from agents.kafka_reader import Table
 from agents.lane import Lane
 from agents.map_topics import FollowingLane, MapTopics
 from agents.pace import Pace
@@ -32,6 +33,7 @@ class Stages(Protocol):
         journal: the one of them that the state follows.
         changelog: the compacted topic of the state.
         partitions: how many of both, so the partition numbers. Number n reads partition p where p % partitions is n.
+        new_table: where the state of a number is to lie; empty.
     """
 
     group: str
@@ -39,8 +41,9 @@ class Stages(Protocol):
     journal: str
     changelog: str
     partitions: int
+    new_table: Callable[[], Table]
 
-    def take_up(self, number: int, log: KafkaLog, table: dict[bytes, bytes], committed: Positions) -> Lane:
+    def take_up(self, number: int, log: KafkaLog, table: Table, committed: Positions) -> Lane:
         """The lane of a number, over all places of `committed`: where the group is in them.
 
         Its producer is fenced, `table` is the number's recovered state.
@@ -92,7 +95,9 @@ class Pipeline:
         maps: MapTopics | None = None,
         *,
         pace: Pace | None = None,
+        new_table: Callable[[], Table] = dict,
     ) -> None:
+        self.new_table = new_table
         self.topics: tuple[str, ...] = (*sources.names, topics.JOURNAL.name)
         self.partitions = topics.PARTITIONS
         self.works: dict[int, DecideWork] = {}
@@ -105,7 +110,7 @@ class Pipeline:
         self._lane = Lane if maps is None else partial(FollowingLane, maps)
         self._rules_shown = RulesShown(instruments.metrics)
 
-    def take_up(self, number: int, log: KafkaLog, table: dict[bytes, bytes], committed: Positions) -> Lane:
+    def take_up(self, number: int, log: KafkaLog, table: Table, committed: Positions) -> Lane:
         """Build a number's lane. Where it goes on, its own state says; what the group was told may lag."""
         journal, metrics = Place(topics.JOURNAL.name, number), self._instruments.metrics
         partition, sources = recovered(number, table, committed[journal])

@@ -4,6 +4,7 @@ from typing import NamedTuple, NoReturn
 
 from agents import stop
 from agents.group_positions import Positions
+from agents.kafka_reader import Table
 from agents.source_positions import SourcePositions, taken_from
 from agents.unit_of_work import Place
 from streams import topics
@@ -20,7 +21,7 @@ class Recovered(NamedTuple):
     sources: SourcePositions
 
 
-def recovered(number: int, table: dict[bytes, bytes], told: int | None) -> Recovered:
+def recovered(number: int, table: Table, told: int | None) -> Recovered:
     """The partition, and where it is in its sources; ends the process if something is missing.
 
     Args:

@@ -15,6 +15,7 @@ KAFKA = "BELLWETHER_KAFKA"
 REDIS = "BELLWETHER_REDIS"
 HTTP = "BELLWETHER_HTTP"
 CONFIG = "BELLWETHER_CONFIG"
+STATE_DIRECTORY = "BELLWETHER_STATE_DIRECTORY"
 DEAD_LETTERS = "BELLWETHER_DEADLETTERS"  # limits as in in_a_row_max=100,ratio_max=0.5,window=1000, or unlimited
 # wall-clock, none, or event-time:DURATION with how far behind the newest event ticks stay
 TICKS = "BELLWETHER_TICKS"
@@ -34,6 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         redis: `redis://host:port/number`; may hold a password, so never print it.
         http: where the worker's probes and metrics listen, `host:port`; port 0 takes a free one.
         config: the folder with `triggers.yaml`, `policy.yaml` and `sources.yaml`.
+        state_directory: where workers keep states in files; None: they keep them in memory.
         kafka_access: TLS and credentials of Kafka.
         redis_access: those of Redis, beside what is in its URL.
     """
@@ -42,6 +44,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     redis: str = "redis://127.0.0.1:6379/0"
     http: str = "127.0.0.1:9187"
     config: Path = PACKAGED_CONFIG
+    state_directory: Path | None = None
     kafka_access: KafkaAccess = KafkaAccess()
     redis_access: RedisAccess = RedisAccess()
 
@@ -52,7 +55,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         SettingsError: values can't be what they should be; a line for each.
     """
-    given = {name: environment.get(name, "").strip() for name in (KAFKA, REDIS, HTTP, CONFIG)}
+    given = {name: environment.get(name, "").strip() for name in (KAFKA, REDIS, HTTP, CONFIG, STATE_DIRECTORY)}
     default = Settings()
     problems = list(misspelt(environment))
     settings = Settings(
@@ -60,6 +63,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         redis=given[REDIS] or default.redis,
         http=given[HTTP] or default.http,
         config=Path(given[CONFIG]) if given[CONFIG] else default.config,
+        state_directory=Path(given[STATE_DIRECTORY]) if given[STATE_DIRECTORY] else None,
         kafka_access=kafka_access(environment, problems),
         redis_access=redis_access(environment, problems, has_tls=given[REDIS].startswith("rediss://")),
     )
@@ -67,6 +71,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     problems += [problem for one in servers for problem in _address_problems(KAFKA, one)]
     problems += _address_problems(HTTP, settings.http, port_min=0)
     problems += _redis_problems(settings)
+    if settings.state_directory and not os.access(settings.state_directory, os.W_OK | os.X_OK):
+        problems.append(f"{STATE_DIRECTORY}: expected a folder that can be written to, got {given[STATE_DIRECTORY]!r}.")
     if problems:
         raise SettingsError("\n".join(problems))
     return msgspec.structs.replace(settings, kafka=",".join(servers))

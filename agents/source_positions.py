@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from agents.group_positions import Positions
-from agents.kafka_reader import read_table
+from agents.kafka_reader import Table, read_table
 from agents.unit_of_work import Outputs, Place, Record
 from streams import topics
 from streams.partition_record import SOURCES_KEY, DamagedState
@@ -18,7 +18,7 @@ from streams.partition_record import SOURCES_KEY, DamagedState
 Kept = dict[Place, tuple[int, str]]
 
 
-def taken_from(table: dict[bytes, bytes]) -> Kept:
+def taken_from(table: Table) -> Kept:
     """The position in each source and what is noted beside it, taken out of a partition's recovered table.
 
     Raises:

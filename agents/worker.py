@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ from agents.health import Health, serving
 from agents.map_topics import MapTopics
 from agents.metrics import Metrics
 from agents.pipeline import Pipeline
+from agents.state_file import StateFile
 from agents.transport import BatchApp
 from agents.views import Views
 from agents.watchdog import Watchdog
@@ -51,7 +53,8 @@ def build(known: settings.Settings, ticks: clock.Clock, limits: Limits | None, r
     health = Health(redis_ok=lambda: not views.breaker_open, kafka_quiet_seconds=kafka_quiet_seconds)
     instruments = Instruments(metrics, health)
     maps = MapTopics(known.kafka, read.fed, log.warning)
-    pipeline = Pipeline(views, instruments, limits, read, maps if read.fed else None)
+    new_table = partial(StateFile, known.state_directory) if known.state_directory else dict
+    pipeline = Pipeline(views, instruments, limits, read, maps if read.fed else None, new_table=new_table)
     app = faust_app.batch_app(known.kafka, pipeline, instruments)
     ticker = clock.Ticker(known.kafka, app.assignment.recovered, pipeline.works, ticks)
     watchdog = Watchdog(app.assignment)

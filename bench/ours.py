@@ -7,7 +7,7 @@ a changelog written in the same transaction as the alerts and the input position
 import asyncio
 import os
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -19,6 +19,7 @@ from agents import faust_app, lane, logs
 from agents.accounting import Instruments
 from agents.health import Health
 from agents.kafka_log import KafkaLog
+from agents.kafka_reader import Table
 from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.pace import Pace
@@ -52,7 +53,7 @@ class Options(Struct, frozen=True):
 class JobWork:
     """The job for one partition, over `table`, its customers' states. Positions are kept with them, by topic."""
 
-    def __init__(self, number: int, options: Options, table: dict[bytes, bytes], meter: Meter) -> None:
+    def __init__(self, number: int, options: Options, table: Table, meter: Meter) -> None:
         self.positions: dict[str, int | None] = dict.fromkeys(read(options))
         if kept := table.pop(POSITIONS_KEY, None):
             self.positions |= decode_positions(kept)
@@ -125,6 +126,7 @@ class JobStages:
         self.journal = self.topics[-1]
         self.changelog = changelog(options.group)
         self.partitions = options.partitions
+        self.new_table: Callable[[], Table] = dict
         self._options = options
         self._meter = meter
         self._instruments = instruments
@@ -134,7 +136,7 @@ class JobStages:
         self,
         number: int,
         log: KafkaLog,
-        table: dict[bytes, bytes],
+        table: Table,
         committed: Mapping[Place, int | None],  # noqa: ARG002 - the state knows better
     ) -> Lane:
         """The lane of a number; where it goes on, its own state says."""

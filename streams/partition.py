@@ -8,7 +8,7 @@ The same object serves the live worker, the replay and the tests: same entries, 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from functools import partial
 
 import msgspec
@@ -68,7 +68,7 @@ class Partition:
             event.
     """
 
-    def __init__(self, table: dict[bytes, bytes], witness: Witness | None = None) -> None:
+    def __init__(self, table: MutableMapping[bytes, bytes], witness: Witness | None = None) -> None:
         record, self._witness = partition_record.take_record(table), witness
         self.position, self.clock_ms, self.refused = record.position, record.clock_ms, record.refused
         self._own = {key: table.pop(key, None) for key in (CONFIG_KEY, FORGOTTEN_KEY, RUNAWAY_KEY)}
@@ -189,7 +189,7 @@ class Partition:
 
     def _find_shadow_due(self) -> DueTimes:
         """The due times of the shadow sets that run now: asked of every customer, so that a restart finds the same."""
-        keys = {**self.table, **self._batch.changes} if self.rules.shadow_sets else {}
+        keys = dict.fromkeys((*self.table, *self._batch.changes)) if self.rules.shadow_sets else {}
         blobs = ((key, self._blob(key)) for key in keys if key not in RESERVED_KEYS)
         return DueTimes((key, self._shadow_due_of(blob)) for key, blob in blobs if blob is not None)
 

@@ -1,6 +1,6 @@
 """What the table keeps of a partition itself, and whether the rest of the table is what it says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 import msgspec
 from msgspec import Struct
@@ -37,7 +37,7 @@ class PartitionRecord(Struct, array_like=True):
     refused: str = ""
 
 
-def take_record(table: dict[bytes, bytes]) -> PartitionRecord:
+def take_record(table: MutableMapping[bytes, bytes]) -> PartitionRecord:
     """The partition's record, taken out of the table, if the rest is what it says.
 
     What has the right size and can be read is not looked into: a digest of all content would cost more than a tenth of
