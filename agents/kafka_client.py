@@ -1,4 +1,4 @@
-"""Every private part of aiokafka that we override or lean on, in one place. `tests/contract/` guards each.
+"""Private parts of aiokafka that we override or lean on, all here and in `kafka_frames`. `tests/contract/` guards each.
 
 aiokafka makes an object of eleven fields for each record read, and goes through four calls for each record appended:
 most of what an event costs on its way. Here records stay as its parser made them, and go to its builder directly.
@@ -27,6 +27,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import DefaultRecord
 
+from agents import checksums, kafka_frames
 from agents.unit_of_work import Record
 
 aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002  # seconds between transactions; 0.02 as shipped sets the latency
@@ -36,6 +37,8 @@ GATHER_SECONDS = 0.005
 LITTLE_BYTES = 4096
 COORDINATOR_SECONDS = 1.0  # by then it has loaded some ten thousand offsets
 MS_PER_SECOND = 1000
+aiokafka.conn.AIOKafkaProtocol = kafka_frames.FrameProtocol
+aiokafka.conn.AIOKafkaConnection._create_reader_task = kafka_frames.create_reader_task  # noqa: SLF001
 UNKNOWN: int = UnknownTopicOrPartitionError.errno
 _close = aiokafka.conn.AIOKafkaConnection.close
 
@@ -114,6 +117,7 @@ class BatchConsumer(aiokafka.AIOKafkaConsumer):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._gone: set[TopicPartition] = set()
+        self._damaged: set[TopicPartition] = set()
         self._next_fetch_at: dict[int, float] = {}  # by broker
         self._send = self._client.send
         self._client.send = self._answered
@@ -127,20 +131,21 @@ class BatchConsumer(aiokafka.AIOKafkaConsumer):
         answer = await self._send(node_id, request, **options)
         brought_bytes = sum(len(one[-1] or b"") for _, partitions in answer.topics for one in partitions)
         self._next_fetch_at[node_id] = asked_at + (GATHER_SECONDS if brought_bytes > LITTLE_BYTES else 0.0)
-        self._note_gone(answer)
-        return answer
-
-    def _note_gone(self, answer: Any) -> None:
-        """Note partitions that a broker had and doesn't know any more: the topic was deleted.
-
-        aiokafka waits until it is there again, and goes on in the middle of another log. One that never answered may be
-        so new that this broker hasn't heard of it.
-        """
         for topic, partitions in answer.topics:
             for one in partitions:
-                if one[1] == UNKNOWN:
-                    place = TopicPartition(topic, one[0])
-                    self._gone.update([place] if self.highwater(place) is not None else ())
+                self._note(TopicPartition(topic, one[0]), one[1], one[-1] or b"")
+        return answer
+
+    def _note(self, place: TopicPartition, error: int, record_set: bytes) -> None:
+        """Note what can't be read on: what is damaged, or a partition that a broker had and doesn't know any more.
+
+        That topic was deleted. aiokafka waits until it is there again, and goes on in the middle of another log. One
+        that never answered may be so new that this broker hasn't heard of it.
+        """
+        if error == UNKNOWN and self.highwater(place) is not None:
+            self._gone.add(place)
+        if not checksums.are_right(record_set):
+            self._damaged.add(place)
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[DefaultRecord]]:
         """All records fetched of these partitions; waits for some, empty when none came in time.
@@ -148,6 +153,7 @@ class BatchConsumer(aiokafka.AIOKafkaConsumer):
         Raises:
             ConsumerStoppedError: it was stopped.
             UnknownTopicOrPartitionError: partitions that were read are gone, or were for a while; it names them.
+            CorruptRecordException: what came of partitions is not what was written; it names them.
             KafkaError: a partition can't be read; what others had was returned before.
         """
         self._coordinator.check_errors()
@@ -157,6 +163,8 @@ class BatchConsumer(aiokafka.AIOKafkaConsumer):
                 raise ConsumerStoppedError
             if self._gone:
                 raise UnknownTopicOrPartitionError(sorted(self._gone))
+            if self._damaged:
+                raise CorruptRecordException(f"Invalid CRC - {sorted(self._damaged)}")
             if fetched := self._fetched(partitions):
                 return fetched
             waiter = self._fetcher._create_fetch_waiter()  # noqa: SLF001 - see above
@@ -202,8 +210,6 @@ def _committed(source: PartitionRecords) -> list[DefaultRecord]:
     batches, aborted = source._records, source._aborted_producers  # noqa: SLF001 - see above
     while batches.has_next():
         batch = batches.next_batch()
-        if not batch.validate_crc():
-            raise CorruptRecordException(f"Invalid CRC - {source._tp}")  # noqa: SLF001
         source._consume_aborted_up_to(batch.base_offset)  # noqa: SLF001
         if batch.is_control_batch:
             if source._contains_abort_marker(batch):  # noqa: SLF001

@@ -13,9 +13,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException, OffsetOutOfRangeError
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from agents import kafka_client
+from agents import checksums, kafka_client
 from agents.kafka_client import BatchConsumer, _committed, fill
 from agents.stack import Stack
 from agents.unit_of_work import Record
@@ -120,21 +122,53 @@ async def test_after_a_fetch_that_brought_much_more_is_let_gather_and_else_nobod
         assert await consumer.getmany(place, timeout_ms=300) == {}
 
 
-def fetched(*, damaged: bool = False) -> PartitionRecords:
+async def test_what_is_damaged_on_its_way_is_an_error_and_nothing_of_it_is_taken(
+    stack: Stack, place: TopicPartition
+) -> None:
+    async def damaged(*arguments: Any, **options: Any) -> Any:
+        answer = await send(*arguments, **options)
+        for _, partitions in answer.topics if isinstance(arguments[1], FetchRequest) else ():
+            partitions[:] = [(*one[:-1], one[-1][:-1] + bytes([one[-1][-1] ^ 1])) for one in partitions]
+        return answer
+
+    consumer = BatchConsumer(bootstrap_servers=stack.kafka, **SETTINGS)
+    consumer.assign([place])
+    send, consumer._send = consumer._send, damaged
+    async with consumer:
+        consumer.seek(place, 0)
+        with pytest.raises(CorruptRecordException, match=place.topic):
+            await consumer.getmany(place, timeout_ms=10_000)
+
+
+def built() -> bytes:
     batch = BatchBuilder(1 << 20, 0)
     fill(batch, [Record(b"key", b"value")] * 3, 0)
-    data = batch._build()
-    if damaged:
-        data[-2] ^= 1  # the last letter of the last value
-    return PartitionRecords(
-        TopicPartition("topic", 0), MemoryRecords(bytes(data)), [], 0, None, None, check_crcs=True, isolation_level=1
-    )
+    return bytes(batch._build())
 
 
-def test_a_damaged_batch_is_refused() -> None:
-    assert len(_committed(fetched())) == 3
-    with pytest.raises(CorruptRecordException):
-        _committed(fetched(damaged=True))
+def older(magic: int) -> bytes:
+    batch = LegacyRecordBatchBuilder(magic, 0, 1 << 20)
+    batch.append(0, 1, b"key", b"value")
+    return bytes(batch.build())
+
+
+@pytest.mark.parametrize("batch", [built(), older(0), older(1)], ids=["new", "of Kafka 0.9", "of Kafka 0.10"])
+def test_a_checksum_is_right_until_anything_that_it_covers_changes(batch: bytes) -> None:
+    assert MemoryRecords(batch).next_batch().validate_crc(), "as aiokafka sees it"
+    assert checksums.are_right(batch * 3)
+    assert checksums.are_right(batch + batch[:-1])
+    assert checksums.are_right(batch[:15])
+    covered = checksums.NEW_CONTENT if batch[checksums.MAGIC] >= checksums.MAGIC_NEW else checksums.MAGIC
+    for at in range(covered, len(batch)):
+        changed = bytearray(batch)
+        changed[at] ^= 1
+        assert not checksums.are_right(batch + changed + batch), f"byte {at}"
+        assert checksums.are_right(batch + changed[:-1]), "what isn't whole isn't read either"
+
+
+def fetched() -> PartitionRecords:
+    records = MemoryRecords(built())
+    return PartitionRecords(TopicPartition("topic", 0), records, [], 0, None, None, check_crcs=True, isolation_level=1)
 
 
 def test_a_fetch_that_was_read_is_free_at_once_not_when_cycles_are_looked_for() -> None:

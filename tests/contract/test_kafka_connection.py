@@ -1,10 +1,13 @@
-"""A connection with TLS is closed without waiting for the broker; a failed transaction says what failed it."""
+"""Responses are whole, however they come.
+
+A connection with TLS is closed without waiting for the broker; a failed transaction says what failed it.
+"""
 
 import asyncio
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from socket import create_server
 
@@ -12,7 +15,7 @@ import pytest
 import trustme
 import uvloop
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+from aiokafka.errors import CorrelationIdError, KafkaConnectionError, TopicAuthorizationFailedError
 from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.metadata import MetadataResponse_v0
 
@@ -94,3 +97,63 @@ async def test_a_transaction_that_failed_behind_our_backs_tells_why() -> None:
     with pytest.raises(TopicAuthorizationFailedError):
         await log.append(Place("decisions", 0), [Record(b"customer", b"decision")])
     log._producer._closed = True  # it was never started, so it can't be stopped
+
+
+def answer_to(request: bytes, versions: int) -> bytes:
+    """With so many versions of something."""
+    content = request[8:12] + struct.pack(">hi", 0, versions) + struct.pack(">hhh", 1, 0, 3) * versions
+    return struct.pack(">i", len(content)) + content
+
+
+@pytest.mark.parametrize("runner", [uvloop.run, asyncio.run], ids=["uvloop", "asyncio"])
+@pytest.mark.parametrize("piece_bytes", [1, 3, 4, 7, 1000, 1 << 20])
+def test_responses_are_whole_however_they_come(runner: Callable[..., None], piece_bytes: int) -> None:
+    sizes = [0, 1, 0, 40_000, 3]  # of several pieces, and several in one
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer_to(await request_of(reader), 0))
+        content = b"".join([answer_to(await request_of(reader), size) for size in sizes])
+        pause = len(content) // 20
+        for at in range(0, len(content), piece_bytes):
+            writer.write(content[at : at + piece_bytes])
+            if at % pause < piece_bytes:
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        await reader.read()
+        writer.close()
+
+    async def asked() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            connection = await create_conn(*server.sockets[0].getsockname())
+            answers = await asyncio.gather(*(connection.send(ApiVersionRequest()) for _ in sizes))
+            assert [len(one.api_versions) for one in answers] == sizes
+            assert set(answers[3].api_versions) == {(1, 0, 3)}
+            await connection.close()
+
+    runner(asyncio.wait_for(asked(), SECONDS_MAX))
+
+
+async def request_of(reader: asyncio.StreamReader) -> bytes:
+    size = await reader.readexactly(4)
+    return size + await reader.readexactly(int.from_bytes(size))
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [(b"\0\0\0\x09\0\0\0", CorrelationIdError), (b"\0\0\0\x02\0", KafkaConnectionError)],
+    ids=["of another request", "cut short"],
+)
+async def test_a_response_that_is_none_closes_the_connection(content: bytes, error: type[Exception]) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer_to(await request_of(reader), 0))
+        await request_of(reader)
+        wrong = struct.pack(">i", len(content)) + content
+        writer.write(wrong + wrong)  # nobody waits for the second one any more
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        connection = await create_conn(*server.sockets[0].getsockname())
+        with pytest.raises(error):
+            await asyncio.wait_for(connection.send(ApiVersionRequest()), SECONDS_MAX)
+        assert not connection.connected()

@@ -26,7 +26,7 @@ import faust.transport.consumer
 import pytest
 from faust.transport.drivers import aiokafka as driver
 
-from agents import assignor, kafka_client, transport
+from agents import assignor, kafka_client, kafka_frames, transport
 
 Part = tuple[str, Callable[..., Any], str]
 PARTS: list[Part] = [
@@ -204,6 +204,26 @@ PARTS: list[Part] = [
         "a connection's close waits for TLS' farewell; ours cuts it short",
         kafka_client._close,
         "28f164aa1e4f",
+    ),
+    (
+        "what a connection reads, ours hands on as it would",
+        aiokafka.conn.AIOKafkaConnection._read,
+        "7b892995c0b8",
+    ),
+    (
+        "an error while reading closes the connection",
+        aiokafka.conn.AIOKafkaConnection._on_read_task_error,
+        "b77014588488",
+    ),
+    (
+        "the protocol hears of pieces and of the end, nothing else",
+        kafka_frames.FrameProtocol.__base__,
+        "0f94e2d60152",
+    ),
+    (
+        "a protocol and a reader are there before the task that reads",
+        aiokafka.conn.AIOKafkaConnection.connect,
+        "b0f9ba7f0cf6",
     ),
     (
         "a connection's send expects `OSError` of a broken one",
