@@ -41,7 +41,7 @@ class FrameProtocol(aiokafka.conn.AIOKafkaProtocol):  # type: ignore[misc]  # sh
 
     def _hand_on(self, response: bytes) -> None:
         """What aiokafka's own task would do with it, which also closes the connection after an error."""
-        connection, reader = self.connection and self.connection(), self._stream_reader
+        connection, reader = self.connection() if self.connection else None, self._stream_reader
         if connection is None or reader is None or connection._reader is not reader:  # noqa: SLF001 - see above
             return  # it was closed: nobody waits any more
         try:
