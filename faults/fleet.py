@@ -130,6 +130,8 @@ class Slot:
         self.process = None  # the one before has ended: nobody shall take it for this one
         limits, self.limits = self.limits, {}
         environment = {**os.environ, **self._fleet.environment}
+        if self.number % 2:  # states go from workers that keep them in memory to workers that don't, and back
+            environment[settings.STATE_DIRECTORY] = str(self._fleet.folder)
         if self.crash_at:
             environment[VARIABLE] = self.crash_at
         self.crash_at = ""

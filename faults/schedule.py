@@ -18,7 +18,7 @@ DAMAGES = ("lost customers", "damaged customer", "older position", "cut at the f
 SKEWS = ((60, False), (-60, False), (-10, True))  # minutes, and whether it jumps there under load
 SWALLOWED = ("EndTxn", "TxnOffsetCommit", "InitProducerId")
 REFUSED = (topics.JOURNAL.name, topics.CHANGELOG.name, topics.DECISIONS.name)
-FULL = ("broker disk full", "Redis disk full", "log disk full")
+FULL = ("broker disk full", "Redis disk full", "log disk full", "state disk full")
 STARVED = {"files": (8, 16), "memory": (60_000_000, 80_000_000)}  # a worker needs more to start
 GROWS = "account-movements"  # from fewer partitions than the journal has to more
 NETWORK = ("cut 1 s", "cut 10 s", "reset", "half-open", "slow", "slices")
@@ -188,7 +188,7 @@ def _limits(length: Length, random: Random) -> list[Round]:
         [Step("F-15", f"starved of {of}", 0.0, random.randrange(2), {"of": of, "most": random.randint(*STARVED[of])})]
         for of in sorted(STARVED) * (1 if short else 5)
     ]
-    rounds += [[Step("F-14", fault, 0.0, 0, {"seconds": 3})] for fault in FULL for _ in range(1 if short else 10)]
+    rounds += [[Step("F-14", fault, 0.0, 1, {"seconds": 3})] for fault in FULL for _ in range(1 if short else 10)]
     random.shuffle(rounds)
     records = 60_000 if short else 300_000
     return rounds + [[Step("F-25", "backlog", 0.0, 0, {"records": records})] for _ in range(1 if short else 3)]

@@ -12,6 +12,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from agents.stack.process import Process
+from agents.stop import Code
 from faults.schedule import Step
 from faults.target import Target, Way
 from streams import topics
@@ -62,6 +63,20 @@ async def log(target: Target, step: Step) -> None:
         await _progress(target)
         await asyncio.sleep(step.numbers["seconds"])
         await _progress(target)
+
+
+async def states(target: Target, step: Step) -> None:
+    """A worker's file of states can't grow: the worker ends by itself, and the next one has the room."""
+    slot, before = target.slot(step), len(target.fleet.endings)
+    starts = slot.starts
+    assert slot.process is not None  # noqa: S101 - for the type checker
+    _limit(slot.process.pid, LEFT_BYTES)
+    async with target.feeding():
+        await slot.until_ended(starts, ENDED_SECONDS_MAX)
+        await slot.until_started_again(starts)
+    await target.fleet.until_ready()
+    codes = [one.code for one in target.fleet.endings[before:] if one.slot == slot.number]
+    assert codes == [Code.BATCH_FAILED], f"exit codes {codes}"  # noqa: S101 - told in the report
 
 
 @asynccontextmanager
@@ -118,4 +133,9 @@ def _longest(files: Iterable[Path]) -> int:
     return max((file.stat().st_size for file in files), default=0)
 
 
-WAYS: dict[str, Way] = {"broker disk full": broker, "Redis disk full": redis, "log disk full": log}
+WAYS: dict[str, Way] = {
+    "broker disk full": broker,
+    "Redis disk full": redis,
+    "log disk full": log,
+    "state disk full": states,
+}

@@ -13,18 +13,20 @@ def test_without_anything_set_all_is_on_this_machine() -> None:
     assert (PACKAGED_CONFIG / "triggers.yaml").is_file()
 
 
-def test_what_is_set_counts() -> None:
+def test_what_is_set_counts(tmp_path: Path) -> None:
     given = {
         "BELLWETHER_KAFKA": "kafka-1:9092, [::1]:19092",
         "BELLWETHER_REDIS": "rediss://user:pass-word@redis:6380/1",
         "BELLWETHER_HTTP": "0.0.0.0:0",
         "BELLWETHER_CONFIG": "rules",
+        "BELLWETHER_STATE_DIRECTORY": str(tmp_path),
     }
     assert load(given) == Settings(
         kafka="kafka-1:9092,[::1]:19092",
         redis="rediss://user:pass-word@redis:6380/1",
         http="0.0.0.0:0",
         config=Path("rules"),
+        state_directory=tmp_path,
     )
 
 
@@ -37,6 +39,7 @@ def test_what_is_set_counts() -> None:
         ("BELLWETHER_HTTP", "127.0.0.1:65536"),
         ("BELLWETHER_REDIS", "http://:pass-word@redis:6379"),
         ("BELLWETHER_REDIS", "redis://"),
+        ("BELLWETHER_STATE_DIRECTORY", "no-such-folder"),
         ("BELLWETHER_REDIS", "redis://:pass-word@redis:pass-word"),
     ],
 )

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from agents import journal_dump, settings, stop
 from agents.demo.generator import generate
 from agents.demo.poison import Poisoned
@@ -20,7 +22,7 @@ from agents.demo.send import send
 from agents.kafka_reader import committed_records
 from agents.stack import Stack
 from agents.unit_of_work import Place
-from agents.verify import settled
+from agents.verify import settled, verify
 from streams import topics
 from streams.journal import Tick
 from tests.integration.running import LONG_STEP_MS, end, running, until, until_ready, views_equal_states
@@ -111,6 +113,21 @@ def test_decisions_go_on_while_redis_is_away_and_the_view_catches_up(cluster: St
         assert metric(log, "bellwether_views_behind_entries") > 0
         cluster.start_redis()
         asyncio.run(until(lambda: views_equal_states(cluster.kafka, cluster.redis)))
+
+
+def test_states_in_files_are_those_of_the_changelog_also_after_a_restart(
+    cluster: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(settings.STATE_DIRECTORY, str(tmp_path))
+    records = list(generate(EVENTS, seed=7).records)
+    for number, some in enumerate((records[: EVENTS // 2], records[EVENTS // 2 :])):
+        with worker(cluster, tmp_path / f"log-{number}"):
+            asyncio.run(send(cluster.kafka, some, lambda _: None, LONG_STEP_MS))
+            asyncio.run(until(lambda: settled(cluster.kafka)))
+            asyncio.run(until(lambda: views_equal_states(cluster.kafka, cluster.redis)))
+    evidence, problems = asyncio.run(verify(cluster.kafka))
+    assert not problems
+    assert sum(map(len, evidence.tables.values())) > EVENTS // 1000
 
 
 def test_told_to_stop_while_kafka_hangs_a_worker_ends_of_itself_before_its_supervisor_kills_it(
