@@ -31,7 +31,7 @@ class StateFile(MutableMapping[bytes, bytes]):
     def __init__(self, folder: Path) -> None:
         file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed when nobody has this object
         weakref.finalize(self, file.close)
-        self._file = file.fileno()
+        self._file, self._folder = file.fileno(), folder
         self._addresses: dict[bytes, int] = {}
         self._free: dict[int, list[int]] = {}  # first units of what was given up, by how many units it had
         self._units = 0
@@ -124,7 +124,10 @@ class StateFile(MutableMapping[bytes, bytes]):
     def _write(self, at: int, content: bytes) -> None:
         left = memoryview(content)
         while left:  # a disk that fills up takes a part, and says so when asked for the rest
-            written = os.pwrite(self._file, left, at)
+            try:
+                written = os.pwrite(self._file, left, at)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, f"states in {self._folder}") from error
             left, at = left[written:], at + written
 
 

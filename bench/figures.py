@@ -96,7 +96,10 @@ def _sizes(known: scaling_report.Report) -> Iterator[tuple[str, str]]:
     if known.growth is not None and known.growth.customer_bytes is not None:
         gigabytes = known.growth.customer_bytes * MILLION / 1e9
         yield f"a million customers, {known.growth.triggers_min} triggers each", f"{gigabytes:.1f} GB over all workers"
-    starts = [one for one in known.recovered if one.customers]
+    if (filed := known.growth_in_files) is not None and filed.customer_bytes is not None:
+        gigabytes, states = filed.customer_bytes * MILLION / 1e9, filed.state_bytes * MILLION / 1e9
+        yield "the same, states in files", f"{gigabytes:.1f} GB over all workers, and {states:.1f} GB of disk"
+    starts = [one for one in known.recovered if one.customers and not one.is_in_files]
     if starts:
         took = max(one.all_seconds for one in starts)
         yield f"a start with {starts[0].customers:,} customers", f"{took:.0f} s to the first commit of all partitions"

@@ -131,7 +131,7 @@ def fill(folder: Path, told: Connection) -> None:
     try:
         table.update({b"%d" % number: b"x" * 300 for number in range(9)})
     except OSError as error:
-        told.send((error.strerror, file_bytes(table)))
+        told.send((str(error), file_bytes(table)))
 
 
 def test_a_write_that_fits_only_in_part_is_an_error(tmp_path: Path) -> None:
@@ -139,5 +139,5 @@ def test_a_write_that_fits_only_in_part_is_an_error(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=fill, args=(tmp_path, told))
     process.start()
     told.close()
-    assert heard.recv() == ("File too large", FULL_BYTES)
+    assert heard.recv() == (f"[Errno 27] File too large: 'states in {tmp_path}'", FULL_BYTES)
     process.join()

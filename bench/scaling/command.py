@@ -40,15 +40,21 @@ def scale(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     load = page.load_average()
     known = templates.make(lives, triggers_min, SEED) if {"customers", "recovery"} & set(part) else None
     workers = _workers(events, runs) if "workers" in part else []
-    grown = growth.measure(known, triggers_min, customers, rounds) if known and "customers" in part else None
+    grown, filed = (
+        growth.measure(known, triggers_min, customers, rounds, is_in_files=is_in_files)
+        if known and "customers" in part
+        else None
+        for is_in_files in (False, True)
+    )
     rows = triggers.measure(events, repeats, SEED) if "triggers" in part else []
     starts = recover if known and "recovery" in part else ()
     done = report.Report(
         page.origin(load),
         workers,
         grown,
+        filed,
         rows,
-        [asyncio.run(recovered.measure(known, one, writes)) for one in starts if known],
+        [start for one in starts if known for start in asyncio.run(recovered.measure(known, one, writes))],
     )
     text = report.as_markdown(done)
     sys.stdout.write(text)

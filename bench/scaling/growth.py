@@ -35,8 +35,9 @@ class Size(Struct):
 
 
 class Growth(Struct):
-    """All sizes, with the state that each customer has."""
+    """All sizes, with the state that each customer has; states are in memory or in files."""
 
+    is_in_files: bool
     triggers_min: int
     state_bytes: float
     generated_bytes: float
@@ -62,19 +63,20 @@ def slope(points: Sequence[tuple[int, int]]) -> float | None:
     return linear_regression(*zip(*points, strict=True)).slope
 
 
-def measure(known: Templates, triggers_min: int, customers: Sequence[int], rounds: int) -> Growth:
+def measure(known: Templates, triggers_min: int, customers: Sequence[int], rounds: int, *, is_in_files: bool) -> Growth:
     """Load all sizes, each in a process of its own, then measure them in turn, there and back."""
     with tempfile.TemporaryDirectory(prefix="bellwether-bench-") as folder, ExitStack() as exits:
         file = Path(folder) / "templates"
         file.write_bytes(msgspec.msgpack.encode(known))
-        children = [exits.enter_context(_child(file, count)) for count in customers]
+        places = [folder] if is_in_files else []
+        children = [exits.enter_context(_child(file, count, places)) for count in customers]
         sizes = [Size(count, _read(child, Loaded)) for count, child in zip(customers, children, strict=True)]
         pairs = list(zip(sizes, children, strict=True))
         for turn in range(rounds):
             for size, child in pairs[:: -1 if turn % 2 else 1]:
                 _ask(child)
                 size.rounds.append(_read(child, Round))
-    return Growth(triggers_min, known.blob_bytes, known.generated_bytes, known.parts, sizes)
+    return Growth(is_in_files, triggers_min, known.blob_bytes, known.generated_bytes, known.parts, sizes)
 
 
 Child = subprocess.Popen[bytes]
@@ -82,8 +84,8 @@ Told = TypeVar("Told", bound=Struct)
 
 
 @contextmanager
-def _child(templates: Path, customers: int) -> Iterator[Child]:
-    command = [sys.executable, "-m", "bench.scaling.sizes", str(templates), str(customers)]
+def _child(templates: Path, customers: int, folders: list[str]) -> Iterator[Child]:
+    command = [sys.executable, "-m", "bench.scaling.sizes", str(templates), str(customers), *folders]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:  # noqa: S603 - our own
         try:
             yield child

@@ -35,7 +35,7 @@ TOLD = ("serving", "partitions_assigned", "ready")
 
 
 class Recovered(Struct, frozen=True):
-    """One start. Times in seconds from the start of the process.
+    """One start, with states in memory or in files. Times in seconds from the start of the process.
 
     Attributes:
         records: in the changelog, those overwritten by later ones included.
@@ -45,6 +45,7 @@ class Recovered(Struct, frozen=True):
         resident_bytes: of the worker, then.
     """
 
+    is_in_files: bool
     customers: int
     records: int
     changelog_bytes: int
@@ -56,8 +57,8 @@ class Recovered(Struct, frozen=True):
     load: float
 
 
-async def measure(known: Templates, customers: int, writes: int) -> Recovered:
-    """Start a worker on so many customers, each written so many times."""
+async def measure(known: Templates, customers: int, writes: int) -> list[Recovered]:
+    """Start a worker on so many customers, each written so many times: one in memory, then one with states in files."""
     with stack.running() as servers:
         await sites.prepare(servers)
         changelog_bytes = await write(servers.kafka, known, customers, writes)
@@ -66,15 +67,18 @@ async def measure(known: Templates, customers: int, writes: int) -> Recovered:
         try:
             async with steady(servers.kafka, max(STEADY_CUSTOMERS_MIN, customers), PER_SECOND):
                 await asyncio.sleep(WATCH_SECONDS)
-                return await _start(servers, commits, customers, customers * writes, changelog_bytes)
+                size = (customers, customers * writes, changelog_bytes)
+                return [await _start(servers, commits, *size, is_in_files=kind) for kind in (False, True)]
         finally:
             watching.cancel()
 
 
-async def _start(
-    servers: stack.Stack, commits: Commits, customers: int, records: int, changelog_bytes: int
+async def _start(  # noqa: PLR0913 - each is one thing that a caller may set, by name
+    servers: stack.Stack, commits: Commits, customers: int, records: int, changelog_bytes: int, *, is_in_files: bool
 ) -> Recovered:
     addresses = {settings.KAFKA: servers.kafka, settings.REDIS: servers.redis, settings.TICKS: TICKS}
+    if is_in_files:
+        addresses[settings.STATE_DIRECTORY] = str(servers.folder)
     began, began_at = datetime.now(UTC), time.monotonic()
     with workers(1, servers.folder, addresses) as running:
         async with asyncio.timeout(RECOVERED_SECONDS_MAX):
@@ -84,6 +88,7 @@ async def _start(
         seconds = [first for first in firsts if first is not None]
         told = {line["event"]: round((at - began).total_seconds(), 2) for at, line in lines(running.logs[0], began)}
         return Recovered(
+            is_in_files=is_in_files,
             customers=customers,
             records=records,
             changelog_bytes=changelog_bytes,

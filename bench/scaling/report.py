@@ -16,7 +16,7 @@ WORKER_COLUMNS = ("workers", "events/s", "CPU µs/event", "kernels", "broker CPU
 SIZE_COLUMNS = ("customers", "CPU µs/event", "min-max", "kernels", "states written/event", "MB")
 TRIGGER_COLUMNS = ("triggers on", "CPU µs/event", "min-max", "kernels")
 RECOVERY_COLUMNS = (
-    *("customers", "records", "MB of states", "first commit, s", "all partitions, s"),
+    *("states in", "customers", "records", "MB of states", "first commit, s", "all partitions, s"),
     *("assigned, s", "read, s", "worker CPU, s", "worker MB"),
 )
 MB = 1e6
@@ -28,6 +28,7 @@ class Report(Struct, frozen=True):
     origin: page.Origin
     workers: list[Run]
     growth: Growth | None
+    growth_in_files: Growth | None
     triggers: list[Row]
     recovered: list[Recovered]
 
@@ -52,6 +53,9 @@ def tables(report: Report) -> Iterator[str]:
         yield from ["### Customers\n", *page.bullets(_growth_notes(report.growth))]
         yield from page.table(SIZE_COLUMNS, _size_rows(report.growth))
         yield from page.table(("part of a state", "bytes"), _part_rows(report.growth))
+    if report.growth_in_files is not None:
+        yield from ["### Customers whose states are in files\n", *page.bullets(_file_notes(report.growth_in_files))]
+        yield from page.table(SIZE_COLUMNS, _size_rows(report.growth_in_files))
     if report.triggers:
         yield "### Triggers\n"
         yield from page.table(TRIGGER_COLUMNS, map(_trigger_row, report.triggers))
@@ -96,6 +100,13 @@ def _growth_notes(growth: Growth) -> Iterator[str]:
     yield f"an event costs {growth.flatness:.0%} more at the dearest size than at the cheapest (by kernels)"
 
 
+def _file_notes(growth: Growth) -> Iterator[str]:
+    yield "the same, with `BELLWETHER_STATE_DIRECTORY` set; what the kernel keeps of the files counts as no memory"
+    if (customer_bytes := growth.customer_bytes) is not None:
+        yield f"memory: {customer_bytes:,.0f} bytes for one more customer"
+    yield f"an event costs {growth.flatness:.0%} more at the dearest size than at the cheapest (by kernels)"
+
+
 def _size_rows(growth: Growth) -> Iterator[Sequence[str]]:
     for size in growth.sizes:
         known = [one.cpu_us for one in size.rounds]
@@ -124,8 +135,13 @@ def _recovery_notes(some: Sequence[Recovered]) -> Iterator[str]:
     yield "nobody compacted the changelog: records overwritten by later ones are read as well"
     yield "assigned: partitions held and old owners fenced; read: states recovered; both as the worker logged it"
     yield f"load average during the starts {min(one.load for one in some):.1f} to {max(one.load for one in some):.1f}"
-    if memory := _worker_bytes(some):
-        yield f"memory of the worker: {memory:,.0f} bytes for one more customer"
+    for where in sorted({_where(one) for one in some}, reverse=True):
+        if memory := _worker_bytes([one for one in some if _where(one) == where]):
+            yield f"memory of the worker, states in {where}: {memory:,.0f} bytes for one more customer"
+
+
+def _where(one: Recovered) -> str:
+    return "files" if one.is_in_files else "memory"
 
 
 def _worker_bytes(some: Sequence[Recovered]) -> float | None:
@@ -137,6 +153,7 @@ def _worker_bytes(some: Sequence[Recovered]) -> float | None:
 
 def _recovery_row(one: Recovered) -> Sequence[str]:
     return (
+        _where(one),
         f"{one.customers:,}",
         f"{one.records:,}",
         f"{one.changelog_bytes / MB:,.0f}",

@@ -1,12 +1,14 @@
 """The decide stage with so many customers, in a process of its own: CPU per event, and memory.
 
-`python -m bench.scaling.sizes FILE CUSTOMERS` reads the templates from a file, builds the partitions, says so on
-stdout, and for each line on stdin measures one round. The events are the same at every size, only of other customers.
+`python -m bench.scaling.sizes FILE CUSTOMERS [FOLDER]` reads the templates from a file, builds the partitions, their
+states in memory or in files in the folder, says so on stdout, and for each line on stdin measures one round. The events
+are the same at every size, only of other customers.
 """
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from time import process_time
@@ -16,6 +18,8 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 from msgspec import Struct
 
 from agents.decide import DecideWork
+from agents.kafka_reader import Table
+from agents.state_file import StateFile
 from agents.unit_of_work import Place
 from agents.views import Views
 from bench.calibration import kernel_us
@@ -53,22 +57,24 @@ def main() -> None:
     """Build, then measure on demand."""
     known = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=Templates)
     customers = int(sys.argv[2])
+    new_table = partial(StateFile, Path(sys.argv[3])) if sys.argv[3:] else dict
     gc.collect()
     gc.freeze()  # as a worker does, before it recovers
     before = psutil.Process().memory_info().rss
-    works = list(_works(known, customers))
+    works = list(_works(known, customers, new_table))
     _say(Loaded(before, psutil.Process().memory_info().rss))
     source, offsets = moves(known, customers), [1] * topics.PARTITIONS
     for _ in sys.stdin:
         _say(_round(works, batches(source, ROUND_EVENTS, offsets)))
 
 
-def _works(known: Templates, customers: int) -> Iterator[DecideWork]:
+def _works(known: Templates, customers: int, new_table: Callable[[], Table]) -> Iterator[DecideWork]:
     counters = metrics()
     views = Views(NO_REDIS, describe, counters)
     for number in range(topics.PARTITIONS):
-        numbers = range(number, customers, topics.PARTITIONS)
-        yield DecideWork(number, Partition(templates.table(known, numbers)), views, counters)
+        table = new_table()
+        templates.fill(table, known, range(number, customers, topics.PARTITIONS))
+        yield DecideWork(number, Partition(table), views, counters)
 
 
 def moves(known: Templates, customers: int) -> Iterator[tuple[int, bytes]]:

@@ -4,7 +4,7 @@ Two generated lives (of a bank's customer and a shop's, say) become one customer
 something to remember. Their first months make the state, their last ones the events that come next.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +13,7 @@ from agents import config_files, settings
 from agents.currencies import CURRENCIES
 from agents.demo.generator import EVENTS_PER_CUSTOMER
 from agents.demo.timeline import DAY_MS, END_MS
+from agents.kafka_reader import Table
 from bench import data
 from streams import state, topics
 from streams.config import encode as encode_config
@@ -25,6 +26,7 @@ from streams.partition_record import CONFIG_KEY, PARTITION_KEY, PartitionRecord
 
 LIVES_PER_CUSTOMER = 2
 CONTINUED_DAYS = 60
+STEP = 300  # states put into a table at once, as a fetch of a megabyte has them
 CLOCK_MS = END_MS - CONTINUED_DAYS * DAY_MS
 SOURCE = Source("bench", 0, 0)
 
@@ -160,7 +162,11 @@ def own_records(known: Templates, count: int, content_bytes: int) -> dict[bytes,
     return {CONFIG_KEY: known.config, PARTITION_KEY: msgspec.msgpack.encode(own)}
 
 
-def table(known: Templates, numbers: Iterable[int]) -> dict[bytes, bytes]:
-    """A partition's table with these customers, as its changelog would give it."""
-    found = states(known, numbers)
-    return found | own_records(known, len(found), sum(map(len, found.values())))
+def fill(table: Table, known: Templates, numbers: Sequence[int]) -> None:
+    """Make it a partition's table with these customers, as its changelog would, some at a time."""
+    content_bytes = 0
+    for first in range(0, len(numbers), STEP):
+        found = states(known, numbers[first : first + STEP])
+        table.update(found)
+        content_bytes += sum(map(len, found.values()))
+    table.update(own_records(known, len(numbers), content_bytes))
