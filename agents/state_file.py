@@ -59,7 +59,7 @@ class StateFile(MutableMapping[bytes, bytes]):
         return self[key] if key in self._addresses else default
 
     def __setitem__(self, key: bytes, blob: bytes) -> None:
-        self._write(self._place(key, len(blob)), blob)
+        self._write(self._place(key, len(blob)), _padded(blob))
         self._keep(key, blob)
 
     def __delitem__(self, key: bytes) -> None:
@@ -76,7 +76,7 @@ class StateFile(MutableMapping[bytes, bytes]):
             if at != end:
                 self._write(began, b"".join(run))
                 run, began = [], at
-            run.append(blob.ljust(_units(len(blob)) * UNIT_BYTES, b"\0"))
+            run.append(_padded(blob))
             end = at + len(run[-1])
         self._write(began, b"".join(run))
 
@@ -114,7 +114,10 @@ class StateFile(MutableMapping[bytes, bytes]):
         return first * UNIT_BYTES
 
     def _give_up(self, address: int) -> None:
-        self._free.setdefault(_units(address & LENGTH_MASK), []).append(address >> LENGTH_BITS)
+        """Nothing stays of what was there: its customer may be one who is to be forgotten."""
+        first, units = address >> LENGTH_BITS, _units(address & LENGTH_MASK)
+        self._write(first * UNIT_BYTES, bytes(units * UNIT_BYTES))
+        self._free.setdefault(units, []).append(first)
 
     def _keep(self, key: bytes, blob: bytes) -> None:
         if len(self._recent) >= RECENT_MAX:
@@ -133,6 +136,10 @@ class StateFile(MutableMapping[bytes, bytes]):
 
 def _units(length: int) -> int:
     return -(-length // UNIT_BYTES)
+
+
+def _padded(blob: bytes) -> bytes:
+    return blob.ljust(_units(len(blob)) * UNIT_BYTES, b"\0")
 
 
 def _whole(blob: bytes, address: int) -> bytes:

@@ -100,8 +100,20 @@ def test_what_grows_within_its_units_stays_and_what_is_given_up_is_used_again(tm
     assert file_bytes(table) == whole == 4 * UNIT_BYTES
     table[b"a"] = b"x" * 600  # moves on
     table[b"c"] = b"z" * 300
-    assert file_bytes(table) == whole + 600
+    assert file_bytes(table) == whole + 3 * UNIT_BYTES
     assert dict(table.items()) == {b"a": b"x" * 600, b"b": b"y" * 300, b"c": b"z" * 300}
+
+
+def test_nothing_stays_of_what_is_gone(tmp_path: Path) -> None:
+    table = StateFile(tmp_path)
+    table.update({b"a": b"first" * 60, b"b": b"other" * 60})
+    table[b"a"] = b"shorter" * 40
+    table[b"a"] = b"longer" * 200
+    del table[b"b"]
+    content = os.pread(table._file, file_bytes(table), 0)
+    assert content.replace(b"\0", b"") == b"longer" * 200
+    del table[b"a"]
+    assert not os.pread(table._file, file_bytes(table), 0).strip(b"\0")
 
 
 def test_the_file_has_no_name_and_goes_with_its_table(tmp_path: Path) -> None:
