@@ -66,7 +66,6 @@ async def measure(known: Templates, customers: int, writes: int) -> list[Recover
         watching = asyncio.ensure_future(commits.watch(servers.kafka))
         try:
             async with steady(servers.kafka, max(STEADY_CUSTOMERS_MIN, customers), PER_SECOND):
-                await asyncio.sleep(WATCH_SECONDS)
                 size = (customers, customers * writes, changelog_bytes)
                 return [await _start(servers, commits, *size, is_in_files=kind) for kind in (False, True)]
         finally:
@@ -79,6 +78,7 @@ async def _start(  # noqa: PLR0913 - each is one thing that a caller may set, by
     addresses = {settings.KAFKA: servers.kafka, settings.REDIS: servers.redis, settings.TICKS: TICKS}
     if is_in_files:
         addresses[settings.STATE_DIRECTORY] = str(servers.folder)
+    await asyncio.sleep(WATCH_SECONDS)  # by then all has been seen that the last one committed
     began, began_at = datetime.now(UTC), time.monotonic()
     with workers(1, servers.folder, addresses) as running:
         async with asyncio.timeout(RECOVERED_SECONDS_MAX):
