@@ -31,6 +31,7 @@ COMMANDS = {
     "latency-one-stage": 'python -m bench latency --program ours --program "Kafka Streams, RocksDB, 100 ms" --save',
     "latency-faults": "python -m bench latency-faults --save",
     "scaling": "python -m bench scale --save",
+    "scaling-in-files": "python -m bench scale --in-files --part customers --part recovery --save",
 }
 
 
@@ -69,12 +70,12 @@ def _faults(results: Path) -> Iterator[str]:
     yield from outages_report.tables(known.outcome)
 
 
-def _scaling(results: Path) -> Iterator[str]:
-    known = _read(results, "scaling", scaling_report.Report)
+def _scaling(results: Path, name: str) -> Iterator[str]:
+    known = _read(results, name, scaling_report.Report)
     if known is None:
-        yield from _missing("scaling")
+        yield from _missing(name)
         return
-    yield from _from(known.origin, "scaling")
+    yield from _from(known.origin, name)
     yield from scaling_report.tables(known)
 
 
@@ -96,10 +97,7 @@ def _sizes(known: scaling_report.Report) -> Iterator[tuple[str, str]]:
     if known.growth is not None and known.growth.customer_bytes is not None:
         gigabytes = known.growth.customer_bytes * MILLION / 1e9
         yield f"a million customers, {known.growth.triggers_min} triggers each", f"{gigabytes:.1f} GB over all workers"
-    if (filed := known.growth_in_files) is not None and filed.customer_bytes is not None:
-        gigabytes, states = filed.customer_bytes * MILLION / 1e9, filed.state_bytes * MILLION / 1e9
-        yield "the same, states in files", f"{gigabytes:.1f} GB over all workers, and {states:.1f} GB of disk"
-    starts = [one for one in known.recovered if one.customers and not one.is_in_files]
+    starts = [one for one in known.recovered if one.customers]
     if starts:
         took = max(one.all_seconds for one in starts)
         yield f"a start with {starts[0].customers:,} customers", f"{took:.0f} s to the first commit of all partitions"
@@ -110,6 +108,7 @@ def _targets(results: Path) -> Iterator[str]:
     known = targets.Results(
         peers=_read(results, "peers-full", Comparison) or _read(results, "peers-quick", Comparison),
         scaling=_read(results, "scaling", scaling_report.Report),
+        scaling_in_files=_read(results, "scaling-in-files", scaling_report.Report),
         latency=_read(results, "latency", latency_report.Report),
         one_stage=_read(results, "latency-one-stage", latency_report.Report),
     )
@@ -162,7 +161,8 @@ BLOCKS: dict[str, Callable[[Path], Iterator[str]]] = {
     "latency-one-stage": lambda results: _latency(results, "latency-one-stage"),
     "latency-shares": lambda results: _latency(results, "latency-shares"),
     "latency-faults": _faults,
-    "scaling": _scaling,
+    "scaling": lambda results: _scaling(results, "scaling"),
+    "scaling-in-files": lambda results: _scaling(results, "scaling-in-files"),
     "sizing": _sizing,
     "hundredfold": _hundredfold,
 }

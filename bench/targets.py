@@ -15,7 +15,6 @@ TIMES_MIN = {"plain Faust": 50, "Quix": 6, "Bytewax": 8, "Kafka Streams": 3}  # 
 PER_SECOND_MIN, WORKERS = 50_000, 2
 RATE, MS_MAX = 5_000.0, {50.0: 60, 99.0: 200, 99.9: 300}  # by percentile
 CUSTOMERS, START_SECONDS_MAX, CUSTOMER_BYTES_MAX, APART_PERCENT_MAX = 1_000_000, 15, 1_500, 15
-IN_FILES = "; states in files"
 Cells = tuple[str, str, str, str]
 
 
@@ -24,6 +23,7 @@ class Results(Struct):
 
     peers: comparison_report.Report | None
     scaling: scaling_report.Report | None
+    scaling_in_files: scaling_report.Report | None
     latency: latency_report.Report | None
     one_stage: latency_report.Report | None
 
@@ -63,6 +63,8 @@ def _targets(results: Results) -> Iterator[Target]:
     if results.scaling is not None:
         yield from _pipeline(results.scaling)
         yield from _states(results.scaling)
+    if results.scaling_in_files is not None:
+        yield from _in_files(results.scaling_in_files)
     if results.latency is not None:
         yield from _latency(results.latency)
 
@@ -91,20 +93,24 @@ def _pipeline(report: scaling_report.Report) -> Iterator[Target]:
 
 
 def _states(report: scaling_report.Report) -> Iterator[Target]:
-    starts = [one for one in report.recovered if one.customers == CUSTOMERS]
-    for is_in_files in sorted({one.is_in_files for one in starts}):
-        seconds = [one.first_seconds for one in starts if one.is_in_files == is_in_files]
-        what = f"start with {CUSTOMERS:,} customers, first commit, slowest of {len(seconds)}"
-        yield Target(f"{what}{IN_FILES * is_in_files}", START_SECONDS_MAX, "s", max(seconds))
+    starts = [one.first_seconds for one in report.recovered if one.customers == CUSTOMERS]
+    if starts:
+        what = f"start with {CUSTOMERS:,} customers, first commit, slowest of {len(starts)}"
+        yield Target(what, START_SECONDS_MAX, "s", max(starts))
     growth = report.growth
     if growth is not None and growth.customer_bytes is not None:
         what = f"memory of a customer, {growth.triggers_min} triggers or more"
         yield Target(what, CUSTOMER_BYTES_MAX, "bytes", growth.customer_bytes)
-        if (filed := report.growth_in_files) is not None and filed.customer_bytes is not None:
-            yield Target(f"{what}{IN_FILES}", CUSTOMER_BYTES_MAX, "bytes", filed.customer_bytes)
         least, most = (growth.sizes[index].customers for index in (0, -1))
         what = f"CPU of an event with {least:,} to {most:,} customers: dearest over cheapest"
         yield Target(what, APART_PERCENT_MAX, "%", 100 * growth.flatness)
+
+
+def _in_files(report: scaling_report.Report) -> Iterator[Target]:
+    """What an operator may choose instead, beside the target that the choice is about."""
+    if report.growth is not None and report.growth.customer_bytes is not None:
+        what = f"memory of a customer, {report.growth.triggers_min} triggers or more, states in files"
+        yield Target(what, CUSTOMER_BYTES_MAX, "bytes", report.growth.customer_bytes)
 
 
 def _latency(report: latency_report.Report) -> Iterator[Target]:

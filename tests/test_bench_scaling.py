@@ -112,19 +112,27 @@ def run_with(workers: int, faults: list[str]) -> Run:
 
 def page_of(faults: list[str]) -> str:
     origin = page.Origin(report.machine(), report.versions(), "abc", (0.5, 2.0))
-    known, filed = (
-        Growth(kind, 10, 1_000.0, 900.0, {"facts": 700.0}, [size(10_000, 20.0, each), size(1_010_000, 22.0, each)])
-        for kind, each in ((False, 1_500), (True, 300))
+    known = Growth(10, 1_000.0, 900.0, {"facts": 700.0}, [size(10_000, 20.0), size(1_010_000, 22.0)])
+    started = Recovered(
+        1_000_000, 2_000_000, 10**9, 9.0, 9.5, {"partitions_assigned": 3.0, "ready": 8.5}, 7.0, 10**9, 0.4
     )
-    told = {"partitions_assigned": 3.0, "ready": 8.5}
-    started = Recovered(*(False, 1_000_000, 2_000_000, 10**9, 9.0, 9.5, told, 7.0, 10**9, 0.4))
     row = Row("decide, 3 triggers", [9.0, 10.0, 11.0], [0.5] * 3)
     runs = [run_with(1, []), run_with(2, faults)]
-    return scaling_report.as_markdown(scaling_report.Report(origin, runs, known, filed, [row], [started]))
+    return scaling_report.as_markdown(scaling_report.Report(origin, runs, known, [row], [started]))
 
 
-def size(customers: int, cpu_us: float, customer_bytes: int) -> Size:
-    return Size(customers, Loaded(10**8, 10**8 + customer_bytes * customers), [Round(cpu_us, 0.5, 1.0, 0.0)] * 3)
+def test_a_page_says_where_states_were() -> None:
+    origin = page.Origin(report.machine(), report.versions(), "abc", (0.5, 2.0))
+    grown = Growth(10, 1_000.0, 900.0, {"facts": 700.0}, [size(10_000, 20.0), size(1_010_000, 22.0)])
+    text = scaling_report.as_markdown(scaling_report.Report(origin, [], grown, [], [], in_files=True))
+    assert text.startswith("# Scaling, states in files\n")
+    assert "### Customers, states in files\n" in text
+    assert "bytes for one more customer\n" in text
+    assert "facts" not in text, "the same as in memory"
+
+
+def size(customers: int, cpu_us: float) -> Size:
+    return Size(customers, Loaded(10**8, 10**8 + 1_500 * customers), [Round(cpu_us, 0.5, 1.0, 0.0)] * 3)
 
 
 def test_the_page_has_each_part() -> None:
@@ -132,11 +140,10 @@ def test_the_page_has_each_part() -> None:
     assert "| 1 | 10,000 | 20.0 | 40 | 6.0 | 10,000 |" in text
     assert "| 2 | 20,000 | 20.0 | 40 | 6.0 | 20,000 |" in text
     assert "memory: 1,500 bytes for one more customer, 500 of them beside the state" in text
-    assert "memory: 300 bytes for one more customer\n" in text
     assert "costs 10% more" in text
     assert "| 1,010,000 | 22.00 | 22.00-22.00 | 44.0 | 1.00 | 1,615 |" in text
     assert "| decide, 3 triggers | 10.00 | 9.00-11.00 | 20.0 |" in text
-    assert "| memory | 1,000,000 | 2,000,000 | 1,000 | 9.0 | 9.5 | 3.0 | 8.5 | 7.0 | 1,000 |" in text
+    assert "| 1,000,000 | 2,000,000 | 1,000 | 9.0 | 9.5 | 3.0 | 8.5 | 7.0 | 1,000 |" in text
 
 
 def test_a_wrong_output_has_no_speed() -> None:

@@ -13,6 +13,7 @@ from bench.pipeline import Run
 from bench.scaling import growth, recovered, report, templates, triggers
 
 RESULT = Path("docs/results/scaling.md")
+RESULT_IN_FILES = RESULT.with_name("scaling-in-files.md")
 Part = Literal["workers", "customers", "triggers", "recovery"]
 PARTS: tuple[Part, ...] = get_args(Part)
 LIVES = 472  # four of each role
@@ -34,32 +35,31 @@ def scale(  # noqa: PLR0913 - each is one thing that a caller may set, by name
     lives: Annotated[int, Parameter(help="Generated lives that states are made of.")] = LIVES,
     recover: Annotated[tuple[int, ...], Parameter(help="Customers to recover, in turn.")] = (0, 1_000_000, 1_000_000),
     writes: Annotated[int, Parameter(help="How often each customer is in the changelog.")] = 1,
-    save: Annotated[bool, Parameter(negative="", help=f"Write {RESULT} and the JSON beside it.")] = False,
+    in_files: Annotated[bool, Parameter(negative="", help="States of customers and recovery in files.")] = False,
+    save: Annotated[
+        bool, Parameter(negative="", help=f"Write {RESULT} or {RESULT_IN_FILES.name}, and the JSON beside it.")
+    ] = False,
 ) -> int:
     """How cost, memory and recovery grow with workers, customers and triggers; exit code 1 when an output was wrong."""
     load = page.load_average()
     known = templates.make(lives, triggers_min, SEED) if {"customers", "recovery"} & set(part) else None
     workers = _workers(events, runs) if "workers" in part else []
-    grown, filed = (
-        growth.measure(known, triggers_min, customers, rounds, is_in_files=is_in_files)
-        if known and "customers" in part
-        else None
-        for is_in_files in (False, True)
-    )
+    asked = known if "customers" in part else None
+    grown = growth.measure(asked, triggers_min, customers, rounds, in_files=in_files) if asked else None
     rows = triggers.measure(events, repeats, SEED) if "triggers" in part else []
     starts = recover if known and "recovery" in part else ()
     done = report.Report(
         page.origin(load),
         workers,
         grown,
-        filed,
         rows,
-        [start for one in starts if known for start in asyncio.run(recovered.measure(known, one, writes))],
+        [asyncio.run(recovered.measure(known, one, writes, in_files=in_files)) for one in starts if known],
+        in_files,
     )
     text = report.as_markdown(done)
     sys.stdout.write(text)
     if save:
-        page.keep(RESULT, text, done)
+        page.keep(RESULT_IN_FILES if in_files else RESULT, text, done)
     return int(bool(report.wrong(done)))
 
 

@@ -35,9 +35,8 @@ class Size(Struct):
 
 
 class Growth(Struct):
-    """All sizes, with the state that each customer has; states are in memory or in files."""
+    """All sizes, with the state that each customer has."""
 
-    is_in_files: bool
     triggers_min: int
     state_bytes: float
     generated_bytes: float
@@ -63,12 +62,12 @@ def slope(points: Sequence[tuple[int, int]]) -> float | None:
     return linear_regression(*zip(*points, strict=True)).slope
 
 
-def measure(known: Templates, triggers_min: int, customers: Sequence[int], rounds: int, *, is_in_files: bool) -> Growth:
+def measure(known: Templates, triggers_min: int, customers: Sequence[int], rounds: int, *, in_files: bool) -> Growth:
     """Load all sizes, each in a process of its own, then measure them in turn, there and back."""
     with tempfile.TemporaryDirectory(prefix="bellwether-bench-") as folder, ExitStack() as exits:
         file = Path(folder) / "templates"
         file.write_bytes(msgspec.msgpack.encode(known))
-        places = [folder] if is_in_files else []
+        places = [folder] if in_files else []
         children = [exits.enter_context(_child(file, count, places)) for count in customers]
         sizes = [Size(count, _read(child, Loaded)) for count, child in zip(customers, children, strict=True)]
         pairs = list(zip(sizes, children, strict=True))
@@ -76,7 +75,7 @@ def measure(known: Templates, triggers_min: int, customers: Sequence[int], round
             for size, child in pairs[:: -1 if turn % 2 else 1]:
                 _ask(child)
                 size.rounds.append(_read(child, Round))
-    return Growth(is_in_files, triggers_min, known.blob_bytes, known.generated_bytes, known.parts, sizes)
+    return Growth(triggers_min, known.blob_bytes, known.generated_bytes, known.parts, sizes)
 
 
 Child = subprocess.Popen[bytes]

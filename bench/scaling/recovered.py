@@ -35,7 +35,7 @@ TOLD = ("serving", "partitions_assigned", "ready")
 
 
 class Recovered(Struct, frozen=True):
-    """One start, with states in memory or in files. Times in seconds from the start of the process.
+    """One start. Times in seconds from the start of the process.
 
     Attributes:
         records: in the changelog, those overwritten by later ones included.
@@ -45,7 +45,6 @@ class Recovered(Struct, frozen=True):
         resident_bytes: of the worker, then.
     """
 
-    is_in_files: bool
     customers: int
     records: int
     changelog_bytes: int
@@ -57,8 +56,8 @@ class Recovered(Struct, frozen=True):
     load: float
 
 
-async def measure(known: Templates, customers: int, writes: int) -> list[Recovered]:
-    """Start a worker on so many customers, each written so many times: one in memory, then one with states in files."""
+async def measure(known: Templates, customers: int, writes: int, *, in_files: bool) -> Recovered:
+    """Start a worker on so many customers, each written so many times."""
     with stack.running() as servers:
         await sites.prepare(servers)
         changelog_bytes = await write(servers.kafka, known, customers, writes)
@@ -66,19 +65,19 @@ async def measure(known: Templates, customers: int, writes: int) -> list[Recover
         watching = asyncio.ensure_future(commits.watch(servers.kafka))
         try:
             async with steady(servers.kafka, max(STEADY_CUSTOMERS_MIN, customers), PER_SECOND):
+                await asyncio.sleep(WATCH_SECONDS)
                 size = (customers, customers * writes, changelog_bytes)
-                return [await _start(servers, commits, *size, is_in_files=kind) for kind in (False, True)]
+                return await _start(servers, commits, *size, in_files=in_files)
         finally:
             watching.cancel()
 
 
-async def _start(  # noqa: PLR0913 - each is one thing that a caller may set, by name
-    servers: stack.Stack, commits: Commits, customers: int, records: int, changelog_bytes: int, *, is_in_files: bool
+async def _start(  # noqa: PLR0913 - each is one thing to tell of the start
+    servers: stack.Stack, commits: Commits, customers: int, records: int, changelog_bytes: int, *, in_files: bool
 ) -> Recovered:
     addresses = {settings.KAFKA: servers.kafka, settings.REDIS: servers.redis, settings.TICKS: TICKS}
-    if is_in_files:
+    if in_files:
         addresses[settings.STATE_DIRECTORY] = str(servers.folder)
-    await asyncio.sleep(WATCH_SECONDS)  # by then all has been seen that the last one committed
     began, began_at = datetime.now(UTC), time.monotonic()
     with workers(1, servers.folder, addresses) as running:
         async with asyncio.timeout(RECOVERED_SECONDS_MAX):
@@ -88,7 +87,6 @@ async def _start(  # noqa: PLR0913 - each is one thing that a caller may set, by
         seconds = [first for first in firsts if first is not None]
         told = {line["event"]: round((at - began).total_seconds(), 2) for at, line in lines(running.logs[0], began)}
         return Recovered(
-            is_in_files=is_in_files,
             customers=customers,
             records=records,
             changelog_bytes=changelog_bytes,

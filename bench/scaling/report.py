@@ -16,21 +16,24 @@ WORKER_COLUMNS = ("workers", "events/s", "CPU µs/event", "kernels", "broker CPU
 SIZE_COLUMNS = ("customers", "CPU µs/event", "min-max", "kernels", "states written/event", "MB")
 TRIGGER_COLUMNS = ("triggers on", "CPU µs/event", "min-max", "kernels")
 RECOVERY_COLUMNS = (
-    *("states in", "customers", "records", "MB of states", "first commit, s", "all partitions, s"),
+    *("customers", "records", "MB of states", "first commit, s", "all partitions, s"),
     *("assigned, s", "read, s", "worker CPU, s", "worker MB"),
 )
 MB = 1e6
 
 
 class Report(Struct, frozen=True):
-    """Everything that was measured, and on what; a part that wasn't asked for is empty."""
+    """Everything that was measured, and on what; a part that wasn't asked for is empty.
+
+    States were `in_files` instead of memory where there are many customers: in `growth` and `recovered`.
+    """
 
     origin: page.Origin
     workers: list[Run]
     growth: Growth | None
-    growth_in_files: Growth | None
     triggers: list[Row]
     recovered: list[Recovered]
+    in_files: bool = False
 
 
 def wrong(report: Report) -> list[str]:
@@ -40,7 +43,7 @@ def wrong(report: Report) -> list[str]:
 
 def as_markdown(report: Report) -> str:
     """As a page."""
-    lines = ["# Scaling\n", *page.bullets(page.notes(report.origin))]
+    lines = [f"# Scaling{_where(report)}\n", *page.bullets(page.notes(report.origin))]
     return "\n".join([*lines, *tables(report)])
 
 
@@ -50,18 +53,23 @@ def tables(report: Report) -> Iterator[str]:
         yield from ["### Workers\n", *page.bullets(_worker_notes(report.workers))]
         yield from page.table(WORKER_COLUMNS, _worker_rows(report.workers))
     if report.growth is not None:
-        yield from ["### Customers\n", *page.bullets(_growth_notes(report.growth))]
+        yield from [
+            f"### Customers{_where(report)}\n",
+            *page.bullets(_growth_notes(report.growth, in_files=report.in_files)),
+        ]
         yield from page.table(SIZE_COLUMNS, _size_rows(report.growth))
+    if report.growth is not None and not report.in_files:
         yield from page.table(("part of a state", "bytes"), _part_rows(report.growth))
-    if report.growth_in_files is not None:
-        yield from ["### Customers whose states are in files\n", *page.bullets(_file_notes(report.growth_in_files))]
-        yield from page.table(SIZE_COLUMNS, _size_rows(report.growth_in_files))
     if report.triggers:
         yield "### Triggers\n"
         yield from page.table(TRIGGER_COLUMNS, map(_trigger_row, report.triggers))
     if report.recovered:
-        yield from ["### Recovery\n", *page.bullets(_recovery_notes(report.recovered))]
+        yield from [f"### Recovery{_where(report)}\n", *page.bullets(_recovery_notes(report.recovered))]
         yield from page.table(RECOVERY_COLUMNS, map(_recovery_row, report.recovered))
+
+
+def _where(report: Report) -> str:
+    return ", states in files" if report.in_files else ""
 
 
 def _worker_notes(runs: Sequence[Run]) -> Iterator[str]:
@@ -87,23 +95,16 @@ def _worker_rows(runs: Sequence[Run]) -> Iterator[Sequence[str]]:
         )
 
 
-def _growth_notes(growth: Growth) -> Iterator[str]:
+def _growth_notes(growth: Growth, *, in_files: bool) -> Iterator[str]:
     yield "decide alone, no Kafka; the same events at every size, only of other customers; sizes in turn, medians"
     yield (
         f"each customer's state is of {growth.triggers_min} triggers or more: {growth.state_bytes:,.0f} bytes in the "
         f"mean; that of a generated customer is {growth.generated_bytes:,.0f}"
     )
     if (customer_bytes := growth.customer_bytes) is not None:
-        beside = customer_bytes - growth.state_bytes
-        yield f"memory: {customer_bytes:,.0f} bytes for one more customer, {beside:,.0f} of them beside the state"
+        beside = f", {customer_bytes - growth.state_bytes:,.0f} of them beside the state"
+        yield f"memory: {customer_bytes:,.0f} bytes for one more customer{'' if in_files else beside}"
     yield "few customers have several events in a batch: their state is written once, which makes them cheaper"
-    yield f"an event costs {growth.flatness:.0%} more at the dearest size than at the cheapest (by kernels)"
-
-
-def _file_notes(growth: Growth) -> Iterator[str]:
-    yield "the same, with `BELLWETHER_STATE_DIRECTORY` set; what the kernel keeps of the files counts as no memory"
-    if (customer_bytes := growth.customer_bytes) is not None:
-        yield f"memory: {customer_bytes:,.0f} bytes for one more customer"
     yield f"an event costs {growth.flatness:.0%} more at the dearest size than at the cheapest (by kernels)"
 
 
@@ -135,13 +136,8 @@ def _recovery_notes(some: Sequence[Recovered]) -> Iterator[str]:
     yield "nobody compacted the changelog: records overwritten by later ones are read as well"
     yield "assigned: partitions held and old owners fenced; read: states recovered; both as the worker logged it"
     yield f"load average during the starts {min(one.load for one in some):.1f} to {max(one.load for one in some):.1f}"
-    for where in sorted({_where(one) for one in some}, reverse=True):
-        if memory := _worker_bytes([one for one in some if _where(one) == where]):
-            yield f"memory of the worker, states in {where}: {memory:,.0f} bytes for one more customer"
-
-
-def _where(one: Recovered) -> str:
-    return "files" if one.is_in_files else "memory"
+    if memory := _worker_bytes(some):
+        yield f"memory of the worker: {memory:,.0f} bytes for one more customer"
 
 
 def _worker_bytes(some: Sequence[Recovered]) -> float | None:
@@ -153,7 +149,6 @@ def _worker_bytes(some: Sequence[Recovered]) -> float | None:
 
 def _recovery_row(one: Recovered) -> Sequence[str]:
     return (
-        _where(one),
         f"{one.customers:,}",
         f"{one.records:,}",
         f"{one.changelog_bytes / MB:,.0f}",
