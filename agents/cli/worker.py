@@ -21,6 +21,7 @@ For example:
     bellwether worker --ticks event-time --allowance P21D
 
 Addresses: BELLWETHER_KAFKA, BELLWETHER_REDIS. Probes and metrics: BELLWETHER_HTTP, one port up for each process.
+Customers' states are in memory, or in files in the folder that BELLWETHER_STATE_DIRECTORY names.
 """,
     help_format="plaintext",
 )
