@@ -179,4 +179,6 @@ class Lane:
             f"{place.topic}/{place.partition}": (records[0].offset, records[-1].offset)
             for place, records in fetched.items()
         }
-        stop.at_once(code, "unit_of_work_failed", number=self.number, offsets=spans, error=type(error).__name__)
+        # What an error says may quote a record; the system's own words about a file don't.
+        said = str(error) if isinstance(error, OSError) and error.filename else type(error).__name__
+        stop.at_once(code, "unit_of_work_failed", number=self.number, offsets=spans, error=said)

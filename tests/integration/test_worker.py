@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -25,10 +26,11 @@ from agents.unit_of_work import Place
 from agents.verify import settled, verify
 from streams import topics
 from streams.journal import Tick
-from tests.integration.running import LONG_STEP_MS, end, running, until, until_ready, views_equal_states
+from tests.integration.running import LONG_STEP_MS, addresses, end, running, until, until_ready, views_equal_states
 
 EVENTS = 15_000
 TICKS = 3
+ROOM_BYTES = 8_000  # more than a log has until then, less than a partition's states
 LOAD_EVENTS = 200_000  # far more than are taken in before Kafka hangs
 SUPERVISOR = (str(Path(sys.executable).with_name("bellwether")), "worker")
 
@@ -128,6 +130,27 @@ def test_states_in_files_are_those_of_the_changelog_also_after_a_restart(
     evidence, problems = asyncio.run(verify(cluster.kafka))
     assert not problems
     assert sum(map(len, evidence.tables.values())) > EVENTS // 1500
+
+
+def test_where_there_is_no_room_for_states_a_worker_ends_and_says_where(
+    cluster: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(settings.STATE_DIRECTORY, str(tmp_path))
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen((sys.executable, "-m", "agents.worker"), env=addresses(cluster), stdout=output)
+    sending = multiprocessing.get_context("spawn").Process(target=load, args=(cluster.kafka,))
+    try:
+        asyncio.run(until_ready(log))
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (ROOM_BYTES, resource.RLIM_INFINITY))
+        sending.start()
+        assert process.wait(60) == stop.Code.BATCH_FAILED
+        assert f"[Errno 27] File too large: 'states in {tmp_path}'" in log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+        sending.kill()
+        sending.join()
 
 
 def test_told_to_stop_while_kafka_hangs_a_worker_ends_of_itself_before_its_supervisor_kills_it(
