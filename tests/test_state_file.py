@@ -68,6 +68,7 @@ def test_more_than_is_kept_in_memory_and_read_at_once(tmp_path: Path) -> None:
     table.update(blobs)
     turned = dict(reversed(blobs.items()))
     assert {key: table[key] for key in turned} == turned
+    assert len(table._recent) <= RECENT_MAX, "memory is what it is to spare"
     table.update(turned)
     assert dict(table.items()) == blobs
     assert list(table) == list(blobs)
