@@ -129,11 +129,13 @@ class BatchConsumer(aiokafka.AIOKafkaConsumer):
         await asyncio.sleep(max(0.0, self._next_fetch_at.get(node_id, 0.0) - time.monotonic()))
         asked_at = time.monotonic()
         answer = await self._send(node_id, request, **options)
-        brought_bytes = sum(len(one[-1] or b"") for _, partitions in answer.topics for one in partitions)
+        brought = [
+            (TopicPartition(topic, one[0]), one[1], one[-1] or b"") for topic, some in answer.topics for one in some
+        ]
+        brought_bytes = sum(len(record_set) for _, _, record_set in brought)
         self._next_fetch_at[node_id] = asked_at + (GATHER_SECONDS if brought_bytes > LITTLE_BYTES else 0.0)
-        for topic, partitions in answer.topics:
-            for one in partitions:
-                self._note(TopicPartition(topic, one[0]), one[1], one[-1] or b"")
+        for place, error, record_set in brought:
+            self._note(place, error, record_set)
         return answer
 
     def _note(self, place: TopicPartition, error: int, record_set: bytes) -> None:

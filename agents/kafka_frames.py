@@ -42,7 +42,7 @@ class FrameProtocol(aiokafka.conn.AIOKafkaProtocol):  # type: ignore[misc]  # sh
     def _hand_on(self, response: bytes) -> None:
         """What aiokafka's own task would do with it, which also closes the connection after an error."""
         connection, reader = self.connection() if self.connection else None, self._stream_reader
-        if connection is None or reader is None or connection._reader is not reader:  # noqa: SLF001 - see above
+        if connection is None or reader is None or connection._reader is not reader:  # noqa: SLF001 - see `kafka_client`
             return  # it was closed: nobody waits any more
         try:
             connection._handle_frame(response)  # noqa: SLF001
@@ -50,7 +50,7 @@ class FrameProtocol(aiokafka.conn.AIOKafkaProtocol):  # type: ignore[misc]  # sh
             reader.set_exception(error)
 
 
-_create_reader_task = aiokafka.conn.AIOKafkaConnection._create_reader_task  # noqa: SLF001 - see above
+_create_reader_task = aiokafka.conn.AIOKafkaConnection._create_reader_task  # noqa: SLF001 - see `kafka_client`
 
 
 def create_reader_task(connection: aiokafka.conn.AIOKafkaConnection) -> Any:

@@ -71,7 +71,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     problems += [problem for one in servers for problem in _address_problems(KAFKA, one)]
     problems += _address_problems(HTTP, settings.http, port_min=0)
     problems += _redis_problems(settings)
-    if settings.state_directory and not os.access(settings.state_directory, os.W_OK | os.X_OK):
+    folder = settings.state_directory
+    if folder and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         problems.append(f"{STATE_DIRECTORY}: expected a folder that can be written to, got {given[STATE_DIRECTORY]!r}.")
     if problems:
         raise SettingsError("\n".join(problems))

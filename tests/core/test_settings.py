@@ -40,6 +40,7 @@ def test_what_is_set_counts(tmp_path: Path) -> None:
         ("BELLWETHER_REDIS", "http://:pass-word@redis:6379"),
         ("BELLWETHER_REDIS", "redis://"),
         ("BELLWETHER_STATE_DIRECTORY", "no-such-folder"),
+        ("BELLWETHER_STATE_DIRECTORY", "/bin/sh"),
         ("BELLWETHER_REDIS", "redis://:pass-word@redis:pass-word"),
     ],
 )

@@ -157,9 +157,8 @@ def test_told_to_stop_while_kafka_hangs_a_worker_ends_of_itself_before_its_super
     cluster: Stack, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    addresses = {settings.KAFKA: cluster.kafka, settings.REDIS: cluster.redis, settings.HTTP: "127.0.0.1:0"}
     with log.open("wb") as output:
-        supervisor = subprocess.Popen(SUPERVISOR, env={**os.environ, **addresses}, stdout=output, stderr=output)  # noqa: S603 - our own
+        supervisor = subprocess.Popen(SUPERVISOR, env=addresses(cluster), stdout=output, stderr=output)  # noqa: S603 - our own
     try:
         asyncio.run(until_a_unit_hangs(cluster, log))
         supervisor.send_signal(signal.SIGTERM)
